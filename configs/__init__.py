@@ -1,0 +1,1 @@
+"""The recipes that come with keras-gan, one YAML file each."""

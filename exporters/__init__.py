@@ -1,0 +1,1 @@
+"""From a trained run to files that other programs load."""

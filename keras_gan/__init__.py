@@ -1,0 +1,40 @@
+"""keras-gan: train, measure and ship generative adversarial networks.
+
+The names below are imported on first use, so that `import keras_gan` (and with
+it `keras-gan --help`) does not wait for TensorFlow.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "GAN": "keras_gan.gan",
+    "Config": "keras_gan.config",
+    "KerasGanError": "keras_gan.errors",
+    "Run": "keras_gan.runs",
+    "fit": "keras_gan.training",
+    "load": "keras_gan.runs",
+    "load_config": "keras_gan.config",
+    "load_source": "keras_gan.data",
+    "objectives": "keras_gan.objectives",
+    "penalties": "keras_gan.penalties",
+    "networks": "keras_gan.networks",
+}
+
+__all__ = ["__version__", *sorted(_HOMES)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'keras_gan' has no attribute {name!r}")
+    module = importlib.import_module(_HOMES[name])
+    is_module = _HOMES[name].rpartition(".")[2] == name
+    return module if is_module else getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

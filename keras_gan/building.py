@@ -1,0 +1,135 @@
+"""From a Config to a GAN: networks, game, optimizers."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from keras_gan import latents, networks, objectives, optimizers, penalties
+from keras_gan.config import Config
+from keras_gan.errors import ConfigError
+from keras_gan.gan import GAN
+
+
+def build_gan(
+    config: Config,
+    sample_shape: tuple[int, ...],
+    num_classes: int | None,
+    *,
+    sample_mean: np.ndarray | None = None,
+    precision: str | None = None,
+) -> GAN:
+    """Builds both networks and the GAN around them, not yet compiled.
+
+    Args:
+        config: the recipe.
+        sample_shape: shape of one real sample.
+        num_classes: classes that the data have, or None.
+        sample_mean: see `networks.build`.
+        precision: a Keras dtype policy; by default the recipe's.
+
+    Raises:
+        ConfigError: settings that do not exist or do not fit each other or the data.
+    """
+    conditional = config.network.conditioning != "none"
+    if conditional and num_classes is None:
+        raise ConfigError(
+            f"`network.conditioning` is {config.network.conditioning}, but the data set "
+            f"{config.data.name} has no labels. Set network.conditioning=none, or use data "
+            "with labels (a folder with a subfolder a class, for example)."
+        )
+    latents.check_distribution(config.latent.distribution)
+    training = config.training
+    with _policy(precision or training.precision):
+        generator, discriminator = networks.build(
+            config.network.family,
+            latent_dim=config.latent.dim,
+            sample_shape=sample_shape,
+            num_classes=num_classes if conditional else None,
+            conditioning=config.network.conditioning if conditional else "concat",
+            packing=training.packing,
+            sample_mean=sample_mean,
+            generator=config.network.generator,
+            discriminator=config.network.discriminator,
+        )
+    return GAN(
+        generator,
+        discriminator,
+        latent_distribution=config.latent.distribution,
+        discriminator_steps=training.discriminator_steps,
+        updates=training.updates,
+        packing=training.packing,
+        instance_noise=training.instance_noise,
+        instance_noise_steps=training.instance_noise_steps,
+        ema_decay=training.ema_decay,
+        seed=config.seed,
+    )
+
+
+def compile_gan(gan: GAN, config: Config) -> None:
+    """Compiles `gan` with the recipe's game and optimizers."""
+    gan.compile(*build_optimizers(config), **build_game(config))
+
+
+def build_game(config: Config) -> dict:
+    """Returns `objective` and `penalties`, or raises ConfigError."""
+    options = dict(config.objective)
+    name = options.pop("name", "non_saturating")
+    return {
+        "objective": objectives.get(name, **_numbers("objective", options)),
+        "penalties": penalties.get(
+            {
+                penalty: _numbers(f"penalties.{penalty}", settings, whole=("every",))
+                for penalty, settings in config.penalties.items()
+            }
+        ),
+    }
+
+
+def build_optimizers(config: Config) -> tuple[keras.optimizers.Optimizer, ...]:
+    """Returns (generator's, discriminator's), or raises ConfigError."""
+    return (
+        optimizers.build("generator", config.optimizer.generator),
+        optimizers.build("discriminator", config.optimizer.discriminator),
+    )
+
+
+def check(config: Config) -> None:
+    """Raises ConfigError for whatever can be told to be wrong without the data."""
+    networks.check_options(
+        config.network.family, config.network.generator, config.network.discriminator
+    )
+    latents.check_distribution(config.latent.distribution)
+    build_game(config)
+    build_optimizers(config)
+    per_update, packing = config.training.batch_size, config.training.packing
+    if per_update % packing:
+        raise ConfigError(
+            f"`training.batch_size` should be a multiple of training.packing={packing}. "
+            f"Received: {per_update}."
+        )
+    if packing > 1 and config.network.conditioning != "none":
+        raise ConfigError("`training.packing` above 1 needs network.conditioning=none.")
+
+
+def _numbers(path: str, options: dict, whole: tuple[str, ...] = ()) -> dict:
+    from keras_gan.config import check_value
+
+    return {
+        key: check_value(f"{path}.{key}", value, int if key in whole else float)
+        for key, value in options.items()
+    }
+
+
+@contextlib.contextmanager
+def _policy(precision: str) -> Iterator[None]:
+    """Sets Keras' global dtype policy for the block: layers take it when they are made."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

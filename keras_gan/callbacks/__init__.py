@@ -1,0 +1,8 @@
+"""What happens between the calls of a training: logs, pictures, checkpoints, progress."""
+
+from keras_gan.callbacks.checkpointer import Checkpointer
+from keras_gan.callbacks.progress import Progress
+from keras_gan.callbacks.samples import SampleWriter
+from keras_gan.callbacks.scalars import ScalarWriter
+
+__all__ = ["Checkpointer", "Progress", "SampleWriter", "ScalarWriter"]

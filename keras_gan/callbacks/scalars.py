@@ -1,0 +1,117 @@
+"""The numbers of training: metrics.jsonl and TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import tensorflow as tf
+
+from keras_gan.callbacks.cadence import Cadence
+from keras_gan.config import Config
+from keras_gan.objectives import OPTIMAL_VALUE
+
+
+class ScalarWriter(Cadence):
+    """Writes the means over the last call to `metrics.jsonl` and to TensorBoard.
+
+    The optimum of V(D,G), -log 4, and of the game's own value are a second
+    TensorBoard run, `optimum`, so that each is drawn in the same chart.
+
+    Args:
+        run: the run directory.
+        every: iterations between two rows, at least.
+        rows_per_round: real images a round sees, for images per second.
+        config: written as text and as hparams.
+    """
+
+    def __init__(self, run: Path, every: int, rows_per_round: int, config: Config):
+        super().__init__(every)
+        self.run = run
+        self.rows_per_round = rows_per_round
+        self.config = config
+        self.metrics_file = None
+        self.started = 0.0
+        self.images_per_second = 0.0
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        drop_rows_after(self.run / "metrics.jsonl", self.iteration)
+        self.metrics_file = open(self.run / "metrics.jsonl", "a", encoding="utf-8")
+        board = self.run / "tensorboard"
+        self.writer = tf.summary.create_file_writer(str(board))
+        self.optimum_writer = tf.summary.create_file_writer(str(board / "optimum"))
+        if self.iteration == 0:
+            self._describe()
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.started = time.perf_counter()
+
+    def on_train_batch_end(self, batch, logs=None):
+        before = self.iteration
+        super().on_train_batch_end(batch, logs)
+        # Reading the iteration has waited for the device: the time is the call's.
+        seconds = max(time.perf_counter() - self.started, 1e-9)
+        self.images_per_second = (self.iteration - before) * self.rows_per_round / seconds
+
+    def act(self, iteration, logs):
+        values = {name: float(value) for name, value in logs.items()}
+        seconds = max(time.perf_counter() - self.started, 1e-9)
+        times = {"time/unix": time.time(), "time/seconds_per_call": seconds}
+        if self.images_per_second:
+            times["time/images_per_second"] = self.images_per_second
+        row = {"iteration": iteration, **values, **times}
+        self.metrics_file.write(json.dumps(row) + "\n")
+        self.metrics_file.flush()
+        with self.writer.as_default(step=iteration):
+            for name, value in {**values, **times}.items():
+                if name != "time/unix":
+                    tf.summary.scalar(name, value)
+        objective = self.model.objective
+        with self.optimum_writer.as_default(step=iteration):
+            tf.summary.scalar("V(D,G)", OPTIMAL_VALUE)
+            if objective.value_name:
+                tf.summary.scalar(objective.value_name, objective.optimum)
+
+    def on_train_end(self, logs=None):
+        self.metrics_file.close()
+        self.writer.close()
+        self.optimum_writer.close()
+
+    def _describe(self):
+        from tensorboard.plugins.hparams import api as hparams
+
+        with self.writer.as_default(step=0):
+            tf.summary.text("config", f"```yaml\n{self.config.to_yaml()}```")
+            hparams.hparams(flatten(self.config.to_dict()))
+
+
+def flatten(tree: dict, prefix: str = "") -> dict[str, bool | int | float | str]:
+    """{"a": {"b": 1}} to {"a.b": 1}; what is no number, flag or text becomes text."""
+    flat = {}
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            plain = isinstance(value, bool | int | float | str)
+            flat[f"{prefix}{key}"] = value if plain else str(value)
+    return flat
+
+
+def drop_rows_after(path: Path, iteration: int) -> None:
+    """Removes the rows of metrics.jsonl beyond `iteration`, and a torn last line."""
+    from keras_gan.files import write_text
+
+    if not path.exists():
+        return
+    kept = []
+    lines = path.read_text("utf-8").splitlines()
+    for line in lines:
+        try:
+            if json.loads(line)["iteration"] <= iteration:
+                kept.append(line)
+        except (ValueError, KeyError, TypeError):
+            continue
+    if len(kept) < len(lines):
+        write_text(path, "".join(f"{line}\n" for line in kept))

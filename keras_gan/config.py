@@ -1,0 +1,322 @@
+"""What a run is made of: frozen dataclasses, read from YAML and written to it.
+
+Reading is strict: a key that does not exist or a value of the wrong type is an
+error that names the key, what it should be and what was received.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.resources
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Optional
+
+import yaml
+
+from keras_gan.errors import ConfigError, suggestion
+
+
+def _field(default: Any, minimum: float | None = None, below: float | None = None) -> Any:
+    """A field with its bounds: `minimum` <= value < `below`."""
+    metadata = {"minimum": minimum, "below": below}
+    if isinstance(default, dict | list):
+        return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Where real images come from (see `keras_gan.data`)."""
+
+    name: str = "digits"  # a data set's name, or the path of a folder or .npz
+    directory: Optional[str] = None  # where tensorflow-datasets has its prepared data
+    split: str = "train"  # a split, or a part of one: train[:50000]
+    image_size: Optional[int] = _field(None, 1)  # resize and centre-crop to this
+    channels: Optional[int] = _field(None, 1)  # 1 (grey) or 3 (RGB)
+
+
+@dataclasses.dataclass(frozen=True)
+class LatentConfig:
+    """The distribution of z."""
+
+    dim: int = _field(128, 1)
+    distribution: str = "normal"  # normal, uniform
+
+
+@dataclasses.dataclass(frozen=True)
+class NetworkConfig:
+    """Both players; the options are those of the family's builders."""
+
+    family: str = "mlp"  # mlp, maxout, dcgan
+    conditioning: Literal["none", "concat", "projection"] = "none"
+    generator: dict[str, Any] = _field({})
+    discriminator: dict[str, Any] = _field({})
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimizerConfig:
+    """One optimizer a player: its `name` and Keras' arguments (see `keras_gan.optimizers`)."""
+
+    generator: dict[str, Any] = _field({"name": "adam", "learning_rate": 2e-4, "beta_1": 0.5})
+    discriminator: dict[str, Any] = _field({"name": "adam", "learning_rate": 2e-4, "beta_1": 0.5})
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """Algorithm 1 and how it is run."""
+
+    epochs: int = _field(10, 1)
+    batch_size: int = _field(64, 1)  # the paper's m
+    discriminator_steps: int = _field(1, 1)  # the paper's k
+    updates: Literal["alternating", "simultaneous"] = "alternating"
+    packing: int = _field(1, 1)  # images that D sees at once (PacGAN)
+    instance_noise: float = _field(0.0, 0)  # stddev of Gaussian noise on D's inputs
+    instance_noise_steps: Optional[int] = _field(None, 1)  # fades linearly to 0 over these
+    ema_decay: float = _field(0.999, 0, 1)  # of the generator's weights; 0 for none
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
+    jit_compile: Literal["auto", True, False] = "auto"  # XLA
+    steps_per_call: int = _field(100, 1)  # rounds in one compiled call, at most
+    init_from: Optional[str] = None  # a run whose weights are the start
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputConfig:
+    """What a run writes, and how often."""
+
+    scalars_every_steps: int = _field(100, 1)
+    samples_every_epochs: float = _field(1.0, 0)
+    sample_count: int = _field(100, 1)
+    checkpoint_every_epochs: float = _field(1.0, 0)
+    checkpoint_every_minutes: float = _field(5.0, 0)
+    keep_checkpoints: int = _field(2, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """A recipe, and the whole of what a run is a function of."""
+
+    name: str = "run"
+    description: str = ""
+    seed: int = _field(0, 0, 2**31)
+    data: DataConfig = dataclasses.field(default_factory=DataConfig)
+    latent: LatentConfig = dataclasses.field(default_factory=LatentConfig)
+    network: NetworkConfig = dataclasses.field(default_factory=NetworkConfig)
+    objective: dict[str, Any] = _field({"name": "non_saturating"})
+    penalties: dict[str, dict[str, Any]] = _field({})
+    optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
+    training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
+    output: OutputConfig = dataclasses.field(default_factory=OutputConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns plain dicts and lists, in the order of the fields."""
+        return dataclasses.asdict(self)
+
+    def to_yaml(self) -> str:
+        """Returns the text that `load_config` reads back to an equal Config."""
+        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+
+    def replace(self, **overrides: Any) -> Config:
+        """Returns a Config with dotted paths replaced, `__` for the dot: training__epochs=3."""
+        return override(self, {k.replace("__", "."): v for k, v in overrides.items()})
+
+
+def load_config(recipe: str | Path) -> Config:
+    """Reads a recipe by name, or a YAML file by path.
+
+    Args:
+        recipe: a name from `recipe_names()`, or the path of a .yaml file.
+
+    Raises:
+        ConfigError: no such recipe or file, no YAML, unknown key, wrong type.
+    """
+    text = str(recipe)
+    if text in recipe_names():
+        source = importlib.resources.files("keras_gan.configs") / f"{text}.yaml"
+        return parse_config(source.read_text("utf-8"), f"recipe {text}")
+    path = Path(text)
+    looks_like_path = path.suffix in (".yaml", ".yml") or path.name != text
+    if not looks_like_path:
+        raise ConfigError(f"There is no recipe `{text}`.{suggestion(text, recipe_names())}")
+    try:
+        return parse_config(path.read_text("utf-8"), text)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigError(f"Can't read {text}: {reason}.") from error
+
+
+def recipe_names() -> list[str]:
+    """The names of the recipes that come with keras-gan, sorted."""
+    folder = importlib.resources.files("keras_gan.configs")
+    return sorted(p.name[: -len(".yaml")] for p in folder.iterdir() if p.name.endswith(".yaml"))
+
+
+def parse_config(text: str, where: str) -> Config:
+    """Parses YAML text; `where` names it in errors."""
+    try:
+        values = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        line = " ".join(str(error).split())
+        raise ConfigError(f"{where} is not valid YAML: {line}.") from error
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise ConfigError(f"{where} should hold keys and values. Received: {_shown(values)}.")
+    return config_from_dict(values)
+
+
+def config_from_dict(values: Mapping[str, Any]) -> Config:
+    """Builds a Config from plain values, strictly."""
+    return _build(Config, values, "")
+
+
+#: Setting one of these to something else empties the options that belonged to
+#: the former choice, which the new one may not have.
+_CHOICES = {
+    "network.family": ("network.generator", "network.discriminator"),
+    "objective.name": ("objective",),
+    "optimizer.generator.name": ("optimizer.generator",),
+    "optimizer.discriminator.name": ("optimizer.discriminator",),
+}
+
+
+def override(config: Config, values: Mapping[str, Any]) -> Config:
+    """Returns `config` with dotted paths set: {"training.epochs": 3}.
+
+    A new `network.family`, `objective.name` or optimizer `name` starts from that
+    choice's own default options.
+
+    Raises:
+        ConfigError: unknown path, wrong type.
+    """
+    tree = config.to_dict()
+    for path, value in values.items():
+        *parents, last = path.split(".")
+        node = tree
+        for depth, key in enumerate(parents):
+            if not isinstance(node, dict) or key not in node:
+                if isinstance(node, dict) and tuple(parents[:depth]) == ("penalties",):
+                    node[key] = {}
+                else:
+                    _unknown(".".join([*parents[:depth], key]), key, node)
+            node = node[key]
+        if not isinstance(node, dict):
+            _unknown(path, last, node)
+        if path in _CHOICES and node.get(last) != value:
+            for emptied in _CHOICES[path]:
+                _node(tree, emptied).clear()
+        node[last] = value
+    return config_from_dict(tree)
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
+    """Parses `path=value` texts; a value is read as YAML.
+
+    Raises:
+        ConfigError: no `=` in it, or a value that is no YAML.
+    """
+    values = {}
+    for text in assignments:
+        path, equals, value = text.partition("=")
+        if not equals or not path:
+            raise ConfigError(f"`--set` takes path=value. Received: {text!r}.")
+        try:
+            values[path.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"`--set {path}`: {value!r} is not a valid value.") from error
+    return values
+
+
+def check_value(path: str, value: Any, annotation: Any) -> Any:
+    """Returns `value` as the annotated type, or raises ConfigError naming `path`.
+
+    Whole numbers pass as floats, and texts like 1e-4, which YAML 1.1 takes for
+    a string, too. No other conversion is made.
+    """
+    origin = typing.get_origin(annotation)
+    arguments = typing.get_args(annotation)
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        return check_value(path, value, next(a for a in arguments if a is not type(None)))
+    if origin is Literal:
+        if not any(value == a and type(value) is type(a) for a in arguments):
+            known = [str(a).lower() if isinstance(a, bool) else a for a in arguments]
+            raise ConfigError(
+                f"`{path}` should be one of {', '.join(known)}. Received: {_shown(value)}."
+            )
+        return value
+    if origin is list:
+        if not isinstance(value, list | tuple):
+            _wrong_type(path, "a list", value)
+        return [check_value(f"{path}.{i}", v, arguments[0]) for i, v in enumerate(value)]
+    if origin is dict:
+        if not isinstance(value, dict):
+            _wrong_type(path, "a table of keys and values", value)
+        for key in value:
+            if not isinstance(key, str):
+                _wrong_type(f"{path} (its keys)", "text", key)
+        return {k: check_value(f"{path}.{k}", v, arguments[1]) for k, v in value.items()}
+    if annotation is Any or annotation is typing.Any:
+        return value
+    if annotation is float and isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except (ValueError, OverflowError):
+            pass
+    if isinstance(value, annotation) and not (annotation is int and isinstance(value, bool)):
+        return value
+    kinds = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    return _wrong_type(path, kinds.get(annotation, annotation.__name__), value)
+
+
+def _build(kind: type, values: Any, path: str) -> Any:
+    if not isinstance(values, Mapping):
+        _wrong_type(path or "the recipe", "a table of keys and values", values)
+    fields = {f.name: f for f in dataclasses.fields(kind)}
+    hints = typing.get_type_hints(kind)
+    built = {}
+    for key, value in values.items():
+        inner = f"{path}.{key}" if path else str(key)
+        if key not in fields:
+            _unknown(inner, key, fields)
+        if dataclasses.is_dataclass(hints[key]):
+            built[key] = _build(hints[key], value, inner)
+        else:
+            built[key] = check_value(inner, value, hints[key])
+            _check_bounds(inner, built[key], fields[key].metadata)
+    return kind(**built)
+
+
+def _check_bounds(path: str, value: Any, bounds: Mapping[str, float | None]) -> None:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return
+    minimum, below = bounds.get("minimum"), bounds.get("below")
+    if minimum is not None and not value >= minimum:
+        raise ConfigError(f"`{path}` should be at least {minimum}. Received: {value}.")
+    if below is not None and not value < below:
+        raise ConfigError(f"`{path}` should be below {below}. Received: {value}.")
+    if value in (float("inf"),):
+        raise ConfigError(f"`{path}` should be finite. Received: {value}.")
+
+
+def _node(tree: dict, path: str) -> dict:
+    for key in path.split("."):
+        tree = tree[key]
+    return tree
+
+
+def _unknown(path: str, key: Any, known: Any) -> None:
+    names = known if isinstance(known, Mapping) else ()
+    raise ConfigError(f"There is no setting `{path}`.{suggestion(str(key), names)}")
+
+
+def _wrong_type(path: str, wanted: str, value: Any) -> None:
+    raise ConfigError(f"`{path}` should be {wanted}. Received: {_shown(value)}.")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,0 +1,75 @@
+"""Where real images come from.
+
+`load_source` turns a data set's name or a path into a `Source`: the bundled
+digits and the toy densities need nothing, paths are .npz files, folders of IDX
+files and folders of images, every other name is a data set of
+tensorflow-datasets. To add a kind: one module with a loader, one line here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+from keras_gan.config import DataConfig
+from keras_gan.data import arrays, densities, digits, folder, tfds
+from keras_gan.data.source import Source
+from keras_gan.errors import DataError, suggestion
+
+__all__ = ["BUNDLED", "Source", "load_source"]
+
+#: Data sets that need no files and no network.
+BUNDLED: dict[str, Callable[[DataConfig], Source]] = {
+    "digits": digits.load,
+    **dict.fromkeys(densities.DENSITIES, densities.load),
+}
+
+
+def load_source(config: DataConfig) -> Source:
+    """Loads all samples of `config.split` into memory.
+
+    Args:
+        config: what to load, and the size to bring images to.
+
+    Returns:
+        A Source with at least one sample.
+
+    Raises:
+        DataError: nothing of that name or path, nothing readable in it, or a
+            data set that would have to be downloaded where there is no network.
+    """
+    source = _loader(config)(config)
+    if source.num_samples == 0:
+        raise DataError(f"The data set {config.name} ({config.split}) is empty.")
+    return dataclasses.replace(source, name=config.name)
+
+
+def _loader(config: DataConfig) -> Callable[[DataConfig], Source]:
+    if config.name in BUNDLED:
+        return BUNDLED[config.name]
+    path = Path(config.name).expanduser()
+    named_as_path = path.name != config.name or path.suffix == ".npz"
+    if not named_as_path and tfds.is_known(config.name):
+        return tfds.load
+    if path.is_file():
+        if path.suffix != ".npz":
+            raise DataError(
+                f"{config.name} is neither a folder nor an .npz file: data are a name, "
+                "a folder of images, a folder of IDX files or an .npz."
+            )
+        return arrays.load_npz
+    if path.is_dir():
+        return arrays.load_idx if arrays.has_idx(path) else folder.load
+    if named_as_path:
+        raise DataError(f"There is no file or folder {config.name}.")
+    names = [*BUNDLED, *tfds.known_names()]
+    raise DataError(
+        f"There is no data set `{config.name}`, and no folder of that name."
+        f"{suggestion(config.name, names) if len(names) < 20 else _near(config.name, names)}"
+    )
+
+
+def _near(name: str, names: list[str]) -> str:
+    hint = suggestion(name, names)
+    return hint if "Did you mean" in hint else " See `keras-gan datasets`."

@@ -1,0 +1,126 @@
+"""What training needs to know of a data set, and how images are brought to size."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from keras_gan.errors import DataError
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """All samples of one split, in memory.
+
+    Attributes:
+        name: as the user named it.
+        images: uint8 (n, height, width, channels), or float32 (n, dim) points of
+            a toy density. Images become float32 in [-1, 1] when they are drawn.
+        labels: int32 (n,) in 0..num_classes-1, or None.
+        class_names: a name a class, or None without labels.
+        notes: what a person should know of how it was read, a line each.
+    """
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray | None = None
+    class_names: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_samples(self) -> int:
+        return len(self.images)
+
+    @property
+    def sample_shape(self) -> tuple[int, ...]:
+        return tuple(self.images.shape[1:])
+
+    @property
+    def num_classes(self) -> int | None:
+        return None if self.class_names is None else len(self.class_names)
+
+    @property
+    def is_image(self) -> bool:
+        return self.images.dtype == np.uint8
+
+    def mean(self) -> np.ndarray:
+        """The mean sample on the scale that networks see, float32 `sample_shape`."""
+        mean = self.images.mean(axis=0, dtype=np.float64)
+        return (mean / 127.5 - 1.0 if self.is_image else mean).astype(np.float32)
+
+
+def part_of(split: str, parts: dict[str, int]) -> tuple[str, slice]:
+    """Reads `name`, `name[a:b]` or `name[:50%]` as tensorflow-datasets does.
+
+    Args:
+        split: the text.
+        parts: the splits that there are, with their sizes.
+
+    Returns:
+        (name, slice of rows).
+
+    Raises:
+        DataError: no such split, or a text of another form.
+    """
+    match = re.fullmatch(r"(\w+)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?", split.strip())
+    if match is None:
+        raise DataError(f"data.split should look like train or train[:50000]. Received: {split!r}.")
+    name, start, stop = match.groups()
+    if name not in parts:
+        raise DataError(f"There is no split `{name}`; there are {', '.join(sorted(parts))}.")
+
+    def row(text: str | None) -> int | None:
+        if text is None:
+            return None
+        return round(int(text[:-1]) * parts[name] / 100) if text.endswith("%") else int(text)
+
+    return name, slice(row(start), row(stop))
+
+
+def to_size(images: np.ndarray, image_size: int | None, channels: int | None) -> np.ndarray:
+    """Brings uint8 (n, h, w, c) to `image_size` squares of `channels`; None keeps what is."""
+    height, width, depth = images.shape[1:]
+    size = (image_size or height, image_size or width)
+    channels = channels or depth
+    if (height, width, depth) == (*size, channels):
+        return images
+    resized = np.empty((len(images), *size, channels), np.uint8)
+    for row, image in enumerate(images):
+        picture = Image.fromarray(image[..., 0] if depth == 1 else image[..., :3])
+        resized[row] = fit_picture(picture, size, channels)
+    return resized
+
+
+def fit_picture(picture: Image.Image, size: tuple[int, int], channels: int) -> np.ndarray:
+    """Resizes and centre-crops one picture to uint8 (height, width, channels).
+
+    The shorter side is fitted and the longer cut on both ends. 16-bit grey is
+    scaled to 8 bits, what is transparent is laid on white.
+    """
+    picture = as_mode(picture, "L" if channels == 1 else "RGB")
+    if picture.size != (size[1], size[0]):
+        picture = ImageOps.fit(picture, (size[1], size[0]), Image.Resampling.LANCZOS)
+    return np.asarray(picture, np.uint8).reshape(*size, channels)
+
+
+def as_mode(picture: Image.Image, mode: str) -> Image.Image:
+    """Converts any picture to `L` or `RGB`."""
+    picture = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I") or picture.mode == "F":
+        values = np.asarray(picture, np.float64)
+        scale = 257.0 if values.max(initial=0.0) > 255 else 1.0
+        picture = Image.fromarray(np.clip(np.round(values / scale), 0, 255).astype(np.uint8))
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
+        picture = Image.alpha_composite(white, picture)
+    return picture.convert(mode)
+
+
+def class_ids(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Returns (int32 ids 0..k-1, class names) for any values that name classes."""
+    names, ids = np.unique(labels, return_inverse=True)
+    return ids.astype(np.int32).reshape(-1), tuple(str(name) for name in names)

@@ -1,0 +1,142 @@
+"""How steps become one compiled program: many rounds of Algorithm 1 a call.
+
+The data stay in memory as they are stored (uint8) and are gathered inside the
+program; a call is given row numbers only. Row numbers are a function of (seed,
+iteration), so that a resumed run draws what the uninterrupted one would have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gan.errors import DataError
+from keras_gan.gan import GAN
+
+_SHUFFLE = 0x5EED  # keeps the order of the data apart from other uses of the seed
+
+
+class Schedule:
+    """How many rounds there are, and which rows each of them sees.
+
+    Args:
+        num_samples: rows in the data set.
+        rows_per_round: k * m.
+        epochs: passes over the data; rows that do not fill a round are left out
+            of a pass (another shuffle brings others).
+        steps_per_call: most rounds in one call; an epoch is cut evenly.
+        seed: of the shuffles, one an epoch.
+
+    Raises:
+        DataError: a round needs more rows than there are.
+    """
+
+    def __init__(
+        self, num_samples: int, rows_per_round: int, epochs: int, steps_per_call: int, seed: int
+    ):
+        if rows_per_round > num_samples:
+            raise DataError(
+                f"One step takes {rows_per_round} images (batch_size x discriminator_steps), "
+                f"but the data set has {num_samples}. Set --batch-size to "
+                f"{num_samples} or less, or use more data."
+            )
+        self.num_samples = num_samples
+        self.rows_per_round = rows_per_round
+        self.epochs = epochs
+        self.steps_per_epoch = num_samples // rows_per_round
+        self.calls_per_epoch = math.ceil(self.steps_per_epoch / steps_per_call)
+        self.steps_per_call = math.ceil(self.steps_per_epoch / self.calls_per_epoch)
+        self.total_steps = epochs * self.steps_per_epoch
+        self.seed = seed
+
+    def calls_from(self, iteration: int) -> int:
+        """Number of calls between the start of `iteration`'s epoch and `iteration`.
+
+        Raises:
+            ValueError: `iteration` does not lie between two calls.
+        """
+        within = iteration % self.steps_per_epoch
+        if within % self.steps_per_call:
+            raise ValueError(f"Iteration {iteration} does not lie between two calls.")
+        return within // self.steps_per_call
+
+    def blocks(self, epoch: int, first_call: int = 0) -> tf.data.Dataset:
+        """The calls' arguments from `epoch` on: (rows, steps), without end.
+
+        `rows` is int32 (steps_per_call, rows_per_round); only the first `steps`
+        of them count, the last call of an epoch being the shorter one.
+        """
+        start = epoch * self.calls_per_epoch + first_call
+        calls = tf.data.Dataset.range(start, self.epochs * self.calls_per_epoch)
+        return calls.map(self._block).prefetch(2)
+
+    def _block(self, call: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        epoch, within = call // self.calls_per_epoch, call % self.calls_per_epoch
+        seed = tf.stack([tf.constant(self.seed ^ _SHUFFLE, tf.int64), epoch])
+        order = tf.random.experimental.stateless_shuffle(tf.range(self.num_samples), seed)
+        size = self.steps_per_call * self.rows_per_round
+        rows = order[within * size : (within + 1) * size]
+        rows = tf.pad(rows, [[0, size - tf.shape(rows)[0]]])
+        left = self.steps_per_epoch - within * self.steps_per_call
+        steps = tf.minimum(tf.cast(left, tf.int32), self.steps_per_call)
+        return tf.reshape(rows, [self.steps_per_call, self.rows_per_round]), steps
+
+
+class RoundsProgram:
+    """A Keras train function that plays up to `steps_per_call` rounds a call.
+
+    Args:
+        gan: a compiled GAN.
+        images: uint8 or float32 (n, ...), kept on the device.
+        labels: int32 (n,), or None.
+        jit_compile: whether XLA compiles it.
+
+    A call takes an iterator over `Schedule.blocks` and returns the metrics' means
+    over its rounds.
+    """
+
+    def __init__(self, gan: GAN, images: np.ndarray, labels: np.ndarray | None, jit_compile: bool):
+        images = tf.constant(images)
+        labels = tf.constant(labels, tf.int32) if gan.conditional else None
+        self.jit_compile = jit_compile
+
+        @tf.function(jit_compile=jit_compile, reduce_retracing=False)
+        def play(rows, steps):
+            gan.reset_metrics()
+            step = tf.constant(0)
+            while step < steps:  # not tf.range: XLA would compile anew for each `steps`
+                drawn = tf.gather(images, rows[step])
+                if labels is None:
+                    gan.train_step(drawn)
+                else:
+                    gan.train_step((drawn, tf.gather(labels, rows[step])))
+                step += 1
+            return gan.get_metrics_result()
+
+        self.play = play
+
+    def __call__(self, iterator: Iterator) -> dict[str, tf.Tensor]:
+        return self.play(*next(iterator))
+
+
+def choose_jit(setting: bool | str, *networks: keras.Model) -> bool:
+    """Whether XLA should compile the program.
+
+    `auto`: on a GPU always; on a CPU for dense networks only, because convolutions
+    inside an XLA loop are slow there (measured: 30 times slower).
+    """
+    if setting != "auto":
+        return bool(setting)
+    if tf.config.list_logical_devices("GPU"):
+        return True
+    return not any(_convolves(network) for network in networks)
+
+
+def _convolves(network: keras.Model) -> bool:
+    base = keras.src.layers.convolutional
+    kinds = (base.base_conv.BaseConv, base.base_conv_transpose.BaseConvTranspose)
+    return any(isinstance(layer, kinds) for layer in network._flatten_layers())

@@ -1,0 +1,39 @@
+"""What can go wrong, as one line that says what to do.
+
+Every error that a person can cause is one of these. The command line prints
+its text without a traceback and exits with `exit_code`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class KerasGanError(Exception):
+    """Base of all errors raised on purpose; `exit_code` is the process's."""
+
+    exit_code = 1
+
+
+class ConfigError(KerasGanError):
+    """A recipe, a YAML file, a `--set` or an argument is wrong (usage)."""
+
+    exit_code = 2
+
+
+class DataError(KerasGanError):
+    """A data set can't be found, read or used."""
+
+
+class RunError(KerasGanError):
+    """A run directory can't be found, read or written."""
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Returns " Did you mean `x`?" where a known name is near, else the known names."""
+    known = sorted(known)
+    near = difflib.get_close_matches(str(name), known, n=1)
+    if near:
+        return f" Did you mean `{near[0]}`?"
+    return f" Known: {', '.join(known)}." if known else ""

@@ -1,0 +1,452 @@
+"""The adversarial game as a Keras model: `GAN.train_step` is Algorithm 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import keras
+import tensorflow as tf
+
+from keras_gan import latents, objectives
+from keras_gan import penalties as penalties_module
+from keras_gan.errors import ConfigError
+
+#: What random numbers are for; each use of a round folds its own number into the seed.
+_LATENTS, _NETWORKS, _PENALTIES, _NOISE = range(4)
+_ROLES = 4
+
+
+class GAN(keras.Model):
+    """Two players, and the rounds that they play.
+
+    Args:
+        generator: `latent` (batch, latent_dim) (, `labels` (batch,)) -> images.
+        discriminator: `images` (, `labels`) -> logits.
+        latent_distribution: `normal` or `uniform`, both of unit variance.
+        discriminator_steps: updates of D in a round, the paper's k; each sees
+            fresh real images and fresh latents.
+        updates: `alternating`, or `simultaneous`: G's gradient is taken before
+            the round's last update of D is made.
+        packing: how many images D sees at once (PacGAN); D's input has that many
+            times the channels.
+        instance_noise: stddev of Gaussian noise on all of D's inputs (Sonderby 2017).
+        instance_noise_steps: rounds over which that stddev falls linearly to 0.
+        ema_decay: of the moving average of G's weights and buffers; 0 for none.
+        seed: of latents, noise and dropout, which are functions of (seed,
+            iteration, use) alone.
+
+    Calling the model turns latents (or a dict of `latent` and `labels`) into
+    images with the averaged generator. `fit` takes images, float in [-1, 1] or
+    uint8, or (images, labels); a batch holds discriminator_steps * m images.
+
+    Raises:
+        ConfigError: settings that do not fit the networks.
+
+    Source: Goodfellow 2014, Algorithm 1; Mirza and Osindero 2014 for labels.
+    """
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        latent_distribution: str = "normal",
+        discriminator_steps: int = 1,
+        updates: Literal["alternating", "simultaneous"] = "alternating",
+        packing: int = 1,
+        instance_noise: float = 0.0,
+        instance_noise_steps: int | None = None,
+        ema_decay: float = 0.999,
+        seed: int = 0,
+        name: str = "gan",
+    ):
+        super().__init__(name=name, dtype="float32")
+        self.generator = generator
+        self.discriminator = discriminator
+        self.generator_ema = _copy(generator) if ema_decay else None
+        self.latent_distribution = latents.check_distribution(latent_distribution)
+        self.latent_dim = _inputs(generator)["latent"].shape[-1]
+        self.conditional = "labels" in _inputs(generator)
+        self.discriminator_steps = discriminator_steps
+        self.updates = updates
+        self.packing = packing
+        self.instance_noise = instance_noise
+        self.instance_noise_steps = instance_noise_steps
+        self.ema_decay = ema_decay
+        self.seed = seed
+        self.iteration = self.add_weight(
+            name="iteration", shape=(), dtype="int64", initializer="zeros", trainable=False
+        )
+        self._has_batch_statistics = any(
+            isinstance(layer, keras.layers.BatchNormalization) for layer in discriminator.layers
+        )
+        self._means: dict[str, keras.metrics.Mean] = {}
+        self._rounds_program = None
+        self._check()
+        self(keras.ops.zeros((1, self.latent_dim)))  # builds the model
+
+    @property
+    def sampler(self) -> keras.Model:
+        """The generator to draw samples with: the averaged one where there is one."""
+        return self.generator if self.generator_ema is None else self.generator_ema
+
+    def call(self, inputs, training=False):
+        if not isinstance(inputs, Mapping):
+            inputs = {"latent": inputs}
+        if self.conditional and "labels" not in inputs:
+            count = tf.shape(inputs["latent"])[0]
+            inputs = {**inputs, "labels": tf.zeros((count,), tf.int32)}
+        return self.sampler(inputs, training=False)
+
+    def compile(
+        self,
+        generator_optimizer: keras.optimizers.Optimizer | str = "adam",
+        discriminator_optimizer: keras.optimizers.Optimizer | str = "adam",
+        objective: objectives.Objective | str = "non_saturating",
+        penalties: Mapping[str, Mapping] | Iterable[penalties_module.Penalty] = (),
+        jit_compile: bool | str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """Sets the game and both optimizers.
+
+        Args:
+            generator_optimizer, discriminator_optimizer: Keras optimizers or
+                names. Under `mixed_float16` each is given a loss scale of its own.
+            objective: a game or its name in `objectives.OBJECTIVES`.
+            penalties: `{"r1": {"weight": 0.1, "every": 4}}`, or `Penalty` objects.
+            jit_compile: XLA for plain Keras `fit`: True, False or `auto`.
+            **kwargs: Keras' `run_eagerly` and `steps_per_execution`.
+        """
+        super().compile(optimizer=None, jit_compile=jit_compile, **kwargs)
+        self.objective = objectives.get(objective)
+        self.penalties = (
+            penalties_module.get(penalties) if isinstance(penalties, Mapping) else tuple(penalties)
+        )
+        self.generator_optimizer = _optimizer(generator_optimizer, self.generator)
+        self.discriminator_optimizer = _optimizer(discriminator_optimizer, self.discriminator)
+        for name in self._metric_names():
+            self._means.setdefault(name, keras.metrics.Mean(name=name))
+        self._rounds_program = None
+
+    # ---------------------------------------------------------------- Algorithm 1
+
+    def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+        """One round: k updates of the discriminator, then one of the generator.
+
+        Args:
+            data: images (k * m, ...) or (images, labels), float32 in [-1, 1] or uint8.
+
+        Returns:
+            The means of the metrics since they were last reset, float32 scalars.
+
+        Source: Goodfellow 2014, Algorithm 1. Departure: by default G ascends
+        log D(G(z)) with Adam, as the paper's section 3 and practice advise.
+        """
+        minibatches = self._minibatches(data)
+        last = len(minibatches) - 1
+        for k, (real_images, labels) in enumerate(minibatches):  # for k steps do
+            latent = self._latents(real_images, use=k)
+            discriminator_update, report = self._discriminator_gradients(
+                real_images, latent, labels, use=k
+            )
+            if self.updates == "alternating" or k < last:
+                self.discriminator_optimizer.apply(*discriminator_update)
+
+        latent = self._latents(real_images, use=last + 1)
+        generator_update, generator_report = self._generator_gradients(
+            latent, labels, report.pop("real_logits"), use=last + 1
+        )
+        if self.updates == "simultaneous":
+            self.discriminator_optimizer.apply(*discriminator_update)
+        self.generator_optimizer.apply(*generator_update)
+
+        self._update_average()
+        self.iteration.assign_add(1)
+        return self._measure({**report, **generator_report})
+
+    def _discriminator_gradients(self, real_images, latent, labels, use):
+        """D's gradients on one minibatch of real and generated images, and what to report."""
+        fake_images = self._generate(latent, labels, use, update_state=False)
+        real_images = self._noisy(_packed(real_images, self.packing), 2 * use)
+        fake_images = self._noisy(_packed(fake_images, self.packing), 2 * use + 1)
+        with tf.GradientTape() as tape:
+            real_logits, fake_logits = self._discriminate_both(real_images, fake_images, labels, use)
+            game_loss = self.objective.discriminator_loss(real_logits, fake_logits)
+            loss, penalty_report = game_loss, {}
+            for number, penalty in enumerate(self.penalties):
+                value = penalty(
+                    self.iteration,
+                    lambda x, y: self._discriminate(x, y, 3 * use + 2, update_state=False),
+                    real_images,
+                    fake_images,
+                    labels,
+                    self._seed(_PENALTIES, use * len(self.penalties) + number),
+                )
+                penalty_report[f"penalty/{penalty.name}"] = value
+                loss += value
+            scaled = self.discriminator_optimizer.scale_loss(loss)
+        variables = self.discriminator.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        report = self._report(real_logits, fake_logits, game_loss)
+        report |= {"loss/discriminator": loss, "real_logits": real_logits, **penalty_report}
+        report["gradient_norm/discriminator"] = _norm(gradients, self.discriminator_optimizer)
+        return (gradients, variables), report
+
+    def _generator_gradients(self, latent, labels, real_logits, use):
+        """G's gradients through D, and what to report."""
+        real_logits = tf.stop_gradient(real_logits) if self.objective.uses_real_logits else None
+        with tf.GradientTape() as tape:
+            fake_images = self._generate(latent, labels, use, update_state=True)
+            fake_images = self._noisy(_packed(fake_images, self.packing), 2 * use)
+            fake_logits = self._discriminate(fake_images, labels, 3 * use, update_state=False)
+            loss = self.objective.generator_loss(real_logits, fake_logits)
+            scaled = self.generator_optimizer.scale_loss(loss)
+        variables = self.generator.trainable_variables
+        gradients = tape.gradient(scaled, variables)
+        norm = _norm(gradients, self.generator_optimizer)
+        return (gradients, variables), {"loss/generator": loss, "gradient_norm/generator": norm}
+
+    # ---------------------------------------------------------------- the players
+
+    def _generate(self, latent, labels, use, *, update_state):
+        inputs = {"latent": latent}
+        if self.conditional:
+            inputs["labels"] = labels
+        return self._play(self.generator, inputs, 2 * use, update_state)
+
+    def _discriminate_both(self, real_images, fake_images, labels, use):
+        """D's logits of both minibatches, in one call unless D has batch statistics.
+
+        One call makes one larger matrix product of two smaller ones. Batch norm
+        would then mix real and generated statistics, so such a D is called twice.
+        """
+        if self._has_batch_statistics:
+            return (
+                self._discriminate(real_images, labels, 3 * use),
+                self._discriminate(fake_images, labels, 3 * use + 1),
+            )
+        both = tf.concat([real_images, fake_images], axis=0)
+        both_labels = None if labels is None else tf.concat([labels, labels], axis=0)
+        return tf.split(self._discriminate(both, both_labels, 3 * use), 2, axis=0)
+
+    def _discriminate(self, images, labels, use, update_state=True):
+        inputs = {"images": images}
+        if self.conditional:
+            inputs["labels"] = labels
+        return self._play(self.discriminator, inputs, 2 * use + 1, update_state)
+
+    def _play(self, network, inputs, use, update_state):
+        """Calls `network` in training mode.
+
+        Its dropout is keyed by (seed, iteration, use). Its other state (moving
+        statistics, the u of spectral norm) moves only where `update_state`: in
+        the player's own update and on the batches of that update, so that D's
+        step leaves all of G alone, and G's all of D.
+        """
+        seeds = self._network_seeds(network, use)
+        with keras.StatelessScope(state_mapping=seeds) as scope:
+            outputs = network(inputs, training=True)
+        if update_state:
+            for variable in network.non_trainable_weights:
+                value = scope.get_current_value(variable)
+                if value is not None:
+                    variable.assign(value)
+        return outputs
+
+    def _network_seeds(self, network, use):
+        weights = {id(v) for v in network.non_trainable_weights}
+        states = [v for v in network.non_trainable_variables if id(v) not in weights]
+        seed = self._seed(_NETWORKS, use)
+        return [
+            (state, tf.bitcast(tf.random.experimental.stateless_fold_in(seed, n), tf.uint32))
+            for n, state in enumerate(states)
+        ]
+
+    def _seed(self, role: int, use: int) -> tf.Tensor:
+        """An int32 pair, a function of (seed, iteration, role, use)."""
+        base = tf.stack([tf.constant(self.seed, tf.int32), tf.cast(self.iteration.value, tf.int32)])
+        return tf.random.experimental.stateless_fold_in(base, use * _ROLES + role)
+
+    def _latents(self, real_images, use):
+        shape = (tf.shape(real_images)[0], self.latent_dim)
+        if real_images.shape[0] is not None:
+            shape = (real_images.shape[0], self.latent_dim)
+        return latents.sample(self.latent_distribution, shape, self._seed(_LATENTS, use))
+
+    def _noisy(self, images, use):
+        if not self.instance_noise:
+            return images
+        stddev = tf.constant(self.instance_noise, tf.float32)
+        if self.instance_noise_steps is not None:
+            progress = tf.cast(self.iteration.value, tf.float32) / self.instance_noise_steps
+            stddev *= tf.maximum(0.0, 1.0 - progress)
+        noise = tf.random.stateless_normal(tf.shape(images), self._seed(_NOISE, use))
+        return images + stddev * noise
+
+    def _update_average(self):
+        """generator_ema += (1 - decay) (generator - generator_ema), buffers included.
+
+        The decay starts low, at (1 + t) / (10 + t), so that short runs are not
+        an average of the initial weights.
+        """
+        if self.generator_ema is None:
+            return
+        t = tf.cast(self.iteration.value, tf.float32)
+        rate = 1.0 - tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
+        for average, weight in zip(self.generator_ema.weights, self.generator.weights, strict=True):
+            average.assign_add(rate * (weight.value - average.value))
+
+    # ---------------------------------------------------------------- what is logged
+
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        return list(self._means.values())
+
+    def _metric_names(self) -> list[str]:
+        own = [self.objective.value_name] if self.objective.value_name else []
+        return [
+            "V(D,G)",
+            *own,
+            "D(x)",
+            "D(G(z))",
+            "loss/discriminator",
+            "loss/generator",
+            *(f"penalty/{p.name}" for p in self.penalties),
+            "gradient_norm/discriminator",
+            "gradient_norm/generator",
+        ]
+
+    def _report(self, real_logits, fake_logits, game_loss):
+        real, fake = self.objective.log_odds(real_logits, fake_logits)
+        report = {
+            "V(D,G)": objectives.value_function(real, fake),
+            "D(x)": tf.reduce_mean(tf.sigmoid(real)),
+            "D(G(z))": tf.reduce_mean(tf.sigmoid(fake)),
+        }
+        if self.objective.value_name:
+            report[self.objective.value_name] = -game_loss
+        return report
+
+    def _measure(self, values):
+        for name, mean in self._means.items():
+            mean.update_state(values[name])
+        return self.get_metrics_result()
+
+    # ---------------------------------------------------------------- data and program
+
+    def _minibatches(self, data):
+        """Splits a batch of k*m images into k minibatches [(images, labels), ...]."""
+        images, labels = data if isinstance(data, tuple | list) else (data, None)
+        if isinstance(images, tuple | list) or images is None:
+            raise ConfigError("A batch should be `images` or `(images, labels)`.")
+        if self.conditional and labels is None:
+            raise ConfigError("This GAN is conditional: give it (images, labels).")
+        images = as_float(images)
+        k, packs = self.discriminator_steps, self.discriminator_steps * self.packing
+        size = images.shape[0]
+        advice = (
+            f"A batch should hold discriminator_steps * m images, a multiple of {packs} "
+            f"(discriminator_steps={k}, packing={self.packing})"
+        )
+        if size is not None and size % packs:
+            raise ConfigError(f"{advice}. Received: {size}.")
+        if k > 1 and size is None:
+            tf.debugging.assert_equal(tf.shape(images)[0] % packs, 0, advice)
+        if not self.conditional:
+            return [(minibatch, None) for minibatch in _split(images, k)]
+        labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
+        return list(zip(_split(images, k), _split(labels, k), strict=True))
+
+    def make_train_function(self, force: bool = False):
+        """Keras' hook: one call is one step, or many rounds where a program is set."""
+        if self._rounds_program is None:
+            return super().make_train_function(force)
+        self.train_function = self._rounds_program
+        return self.train_function
+
+    def use_program(self, program) -> None:
+        """Makes `fit` run `program(iterator) -> logs` (see `keras_gan.engine`)."""
+        self._rounds_program = program
+        self.train_function = None
+
+    def _check(self):
+        if self.ema_decay and not 0 <= self.ema_decay < 1:
+            raise ConfigError(f"`ema_decay` should lie in [0, 1). Received: {self.ema_decay}.")
+        if self.updates not in ("alternating", "simultaneous"):
+            raise ConfigError(
+                f"`updates` should be alternating or simultaneous. Received: {self.updates!r}."
+            )
+        if self.discriminator_steps < 1 or self.packing < 1:
+            raise ConfigError("`discriminator_steps` and `packing` should be at least 1.")
+        if self.conditional != ("labels" in _inputs(self.discriminator)):
+            raise ConfigError("Both networks should take `labels`, or neither.")
+        if self.conditional and self.packing > 1:
+            raise ConfigError("`packing` is for unconditional networks: D would see mixed labels.")
+        made = self.generator.output_shape[1:]
+        wanted = (*made[:-1], made[-1] * self.packing)
+        seen = tuple(_inputs(self.discriminator)["images"].shape[1:])
+        if wanted != seen:
+            raise ConfigError(
+                f"The discriminator should take samples of shape {wanted} (the generator's, "
+                f"packing={self.packing}). Received: {seen}."
+            )
+
+
+def as_float(images: tf.Tensor) -> tf.Tensor:
+    """Returns float32 images: uint8 0..255 becomes [-1, 1], floats stay as they are."""
+    images = tf.convert_to_tensor(images)
+    if images.dtype == tf.uint8:
+        return tf.cast(images, tf.float32) / 127.5 - 1.0
+    return tf.cast(images, tf.float32)
+
+
+def _inputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
+    return {tensor.name: tensor for tensor in network.inputs}
+
+
+def _copy(network: keras.Model) -> keras.Model:
+    copy = keras.models.clone_model(network)
+    copy.set_weights(network.get_weights())
+    return copy
+
+
+def _split(batch: tf.Tensor, parts: int) -> list[tf.Tensor]:
+    if parts == 1:
+        return [batch]
+    return tf.unstack(tf.reshape(batch, [parts, -1, *batch.shape[1:]]), num=parts)
+
+
+def _packed(images: tf.Tensor, packing: int) -> tf.Tensor:
+    """Stacks every `packing` samples of the batch along the last axis (Lin 2018)."""
+    if packing == 1:
+        return images
+    groups = tf.reshape(images, [-1, packing, *images.shape[1:]])
+    return tf.concat(tf.unstack(groups, num=packing, axis=1), axis=-1)
+
+
+def _optimizer(optimizer, network: keras.Model) -> keras.optimizers.Optimizer:
+    """A built optimizer for `network`, loss-scaled where its layers compute in float16.
+
+    Built before any trace: a loss scale read earlier would be a constant of the graph.
+    """
+    optimizer = keras.optimizers.get(optimizer)
+    scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    if _computes_in_float16(network) and not scaled:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(network.trainable_variables)
+    return optimizer
+
+
+def _computes_in_float16(network: keras.Model) -> bool:
+    return any(layer.compute_dtype == "float16" for layer in network.layers)
+
+
+def _norm(gradients, optimizer) -> tf.Tensor:
+    """Global norm of unscaled gradients; 0 in a round that the loss scale will skip."""
+    gradients = [tf.convert_to_tensor(g) for g in gradients if g is not None]
+    norm = tf.linalg.global_norm([tf.cast(g, tf.float32) for g in gradients])
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return norm
+    norm /= optimizer.scale_loss(tf.constant(1.0))
+    return tf.where(tf.math.is_finite(norm), norm, 0.0)

@@ -1,0 +1,105 @@
+"""Families of networks: each module builds a generator and a discriminator.
+
+A generator takes `latent` (batch, latent_dim) and, where it is conditional,
+`labels` (int32 (batch,)), and returns samples (batch, *sample_shape), images in
+[-1, 1]. A discriminator takes `images` (and `labels`) and returns float32 logits
+(batch, 1). To add a family: one module here with the two builders, and one row
+in FAMILIES. The keyword arguments of a builder after the common ones are its
+options in a recipe (`network.generator`, `network.discriminator`).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_gan.errors import ConfigError, suggestion
+from keras_gan.networks import dcgan, maxout, mlp
+
+FAMILIES = {"mlp": mlp, "maxout": maxout, "dcgan": dcgan}
+
+#: Given to builders by the program, not by a recipe.
+_COMMON = {"latent_dim", "sample_shape", "num_classes", "conditioning", "sample_mean"}
+
+
+def build(
+    family: str,
+    *,
+    latent_dim: int,
+    sample_shape: tuple[int, ...],
+    num_classes: int | None = None,
+    conditioning: str = "concat",
+    packing: int = 1,
+    sample_mean: np.ndarray | None = None,
+    generator: Mapping[str, Any] | None = None,
+    discriminator: Mapping[str, Any] | None = None,
+) -> tuple[keras.Model, keras.Model]:
+    """Builds both players.
+
+    Args:
+        family: a key of FAMILIES.
+        latent_dim: size of z.
+        sample_shape: (height, width, channels), or (dim,) for points.
+        num_classes: number of classes, or None for networks without labels.
+        conditioning: how D sees labels, `concat` (Mirza and Osindero 2014) or
+            `projection` (Miyato and Koyama 2018). G concatenates an embedding.
+        packing: samples that D sees at once (PacGAN, Lin 2018), stacked along
+            the last axis.
+        sample_mean: float32 `sample_shape` in [-1, 1], the mean training image,
+            for builders that start from the pixel marginals.
+        generator: the family's own options.
+        discriminator: the family's own options.
+
+    Returns:
+        (generator, discriminator).
+
+    Raises:
+        ConfigError: unknown family or option, wrong type, a shape it can't make.
+    """
+    module = module_of(family)
+    check_options(family, generator or {}, discriminator or {})
+    common = {
+        "sample_shape": tuple(sample_shape),
+        "num_classes": num_classes,
+        "conditioning": conditioning,
+    }
+    packed = (*sample_shape[:-1], sample_shape[-1] * packing)
+    return (
+        module.generator(
+            **common, latent_dim=latent_dim, sample_mean=sample_mean, **(generator or {})
+        ),
+        module.discriminator(**{**common, "sample_shape": packed}, **(discriminator or {})),
+    )
+
+
+def module_of(family: str):
+    """Returns the family's module, or raises ConfigError with the nearest name."""
+    if family not in FAMILIES:
+        raise ConfigError(f"There is no network family `{family}`.{suggestion(family, FAMILIES)}")
+    return FAMILIES[family]
+
+
+def check_options(family: str, generator: Mapping, discriminator: Mapping) -> None:
+    """Raises ConfigError where a family has no such option or it has the wrong type."""
+    from keras_gan.config import check_value  # config knows types, not networks
+
+    module = module_of(family)
+    for role, given in (("generator", generator), ("discriminator", discriminator)):
+        known = options(getattr(module, role))
+        for name, value in given.items():
+            path = f"network.{role}.{name}"
+            if name not in known:
+                raise ConfigError(
+                    f"`{path}`: the {family} {role} has no such option.{suggestion(name, known)}"
+                )
+            check_value(path, value, known[name].annotation)
+
+
+def options(builder: Callable) -> dict[str, inspect.Parameter]:
+    """The options of a builder that a recipe may set."""
+    parameters = inspect.signature(builder, eval_str=True).parameters
+    return {name: p for name, p in parameters.items() if name not in _COMMON}

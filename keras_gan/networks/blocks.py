@@ -1,0 +1,91 @@
+"""What the families share: label conditioning and normalised linear layers."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+from keras import layers, ops
+
+from keras_gan.errors import ConfigError, suggestion
+from keras_gan.layers import SpectralNormalization
+
+CONDITIONINGS = ("concat", "projection")
+LABEL_FEATURES = 50
+
+
+def check_conditioning(conditioning: str) -> None:
+    """Raises ConfigError unless `conditioning` is one of CONDITIONINGS."""
+    if conditioning not in CONDITIONINGS:
+        raise ConfigError(
+            f"There is no conditioning `{conditioning}`.{suggestion(conditioning, CONDITIONINGS)}"
+        )
+
+
+def label_input(num_classes: int | None):
+    """Returns the input `labels`, int32 (batch,), or None without classes."""
+    if num_classes is None:
+        return None
+    return keras.Input((), dtype="int32", name="labels")
+
+
+def latent_with_labels(latent_dim: int, num_classes: int | None):
+    """Returns (inputs, features): z, with an embedding of the label beside it.
+
+    Source: Mirza and Osindero 2014, section 3.2 (y presented to G as a further input).
+    """
+    latent = keras.Input((latent_dim,), name="latent")
+    labels = label_input(num_classes)
+    if labels is None:
+        return {"latent": latent}, latent
+    embedded = layers.Embedding(num_classes, LABEL_FEATURES, name="label_embedding")(labels)
+    joined = layers.Concatenate(name="latent_and_label")([latent, embedded])
+    return {"latent": latent, "labels": labels}, joined
+
+
+def embedded_label(labels, num_classes: int, features: int):
+    """Returns a learned float (batch, features) for each label."""
+    return layers.Embedding(num_classes, features, name="label_embedding")(labels)
+
+
+def logits(features, labels, num_classes: int | None, conditioning: str, make_dense):
+    """D's last layer: float32 (batch, 1), with the label's projection where asked for.
+
+    `make_dense(units, **options)` makes the linear layer.
+
+    Source: Miyato and Koyama 2018, equation 3: f(x, y) = psi(phi(x)) + y^T V phi(x).
+    """
+    output = make_dense(1, dtype="float32", name="logits")(features)
+    if num_classes is None or conditioning != "projection":
+        return output
+    embedding = embedded_label(labels, num_classes, features.shape[-1])
+    inner = layers.Dot(axes=-1, dtype="float32", name="projection")(
+        [ops.cast(features, "float32"), ops.cast(embedding, "float32")]
+    )
+    return layers.Add(dtype="float32", name="projected_logits")([output, inner])
+
+
+def dense_maker(spectral_norm: bool):
+    """Returns a maker of Dense layers, spectrally normalised where asked for."""
+    return _maker(layers.Dense, spectral_norm)
+
+
+def conv_maker(spectral_norm: bool):
+    """Returns a maker of Conv2D layers, spectrally normalised where asked for."""
+    return _maker(layers.Conv2D, spectral_norm)
+
+
+def _maker(layer, spectral_norm: bool):
+    if not spectral_norm:
+        return layer
+
+    def make(*args, name=None, dtype=None, **kwargs):
+        inner = layer(*args, use_bias=False, dtype=dtype, **kwargs)
+        return SpectralNormalization(inner, name=name, dtype=dtype)
+
+    return make
+
+
+def size_of(shape: tuple[int, ...]) -> int:
+    """Number of values in one sample of that shape."""
+    return math.prod(shape)

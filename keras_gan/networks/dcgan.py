@@ -1,0 +1,145 @@
+"""Convolutional networks in the manner of DCGAN (Radford 2016), 4 to 128 pixels.
+
+Departures from the paper: D has no batch norm by default (it makes D a function
+of the whole minibatch, which penalties on single images do not survive), and
+kernels are 4x4, a multiple of the stride (Odena 2016, on checkerboards).
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from keras_gan.errors import ConfigError
+from keras_gan.networks import blocks
+
+KERNEL = 4
+LARGEST = 128
+
+
+def generator(
+    *,
+    latent_dim: int,
+    sample_shape: tuple[int, ...],
+    num_classes: int | None = None,
+    conditioning: str = "concat",
+    sample_mean=None,
+    width: int = 64,
+    batch_norm: bool = True,
+) -> keras.Model:
+    """z -> a small map of many channels -> transposed convolutions -> an image.
+
+    Args:
+        latent_dim, sample_shape, num_classes, conditioning: see `networks.build`.
+        sample_mean: not used.
+        width: channels of the widest map before the image; doubled at each
+            halving of the size, up to 8 times this.
+        batch_norm: normalise before each activation.
+
+    Returns:
+        Model: `latent` (, `labels`) -> float32 (batch, *sample_shape) in [-1, 1].
+
+    Raises:
+        ConfigError: a shape other than (4a, 4b, 1 or 3) up to 128.
+    """
+    blocks.check_conditioning(conditioning)
+    doublings = _doublings(sample_shape)
+    height, wide, channels = sample_shape
+    inputs, x = blocks.latent_with_labels(latent_dim, num_classes)
+    first = (height >> doublings, wide >> doublings, _channels(width, doublings - 1))
+    x = layers.Dense(blocks.size_of(first), use_bias=not batch_norm)(x)
+    x = _activated(layers.Reshape(first)(x), batch_norm)
+    for level in range(doublings - 2, -1, -1):
+        x = layers.Conv2DTranspose(
+            _channels(width, level), KERNEL, strides=2, padding="same", use_bias=not batch_norm
+        )(x)
+        x = _activated(x, batch_norm)
+    x = layers.Conv2DTranspose(channels, KERNEL, strides=2, padding="same")(x)
+    images = layers.Activation("tanh", dtype="float32", name="images")(x)
+    return keras.Model(inputs, images, name="generator")
+
+
+def discriminator(
+    *,
+    sample_shape: tuple[int, ...],
+    num_classes: int | None = None,
+    conditioning: str = "concat",
+    width: int = 64,
+    batch_norm: bool = False,
+    spectral_norm: bool = False,
+    dropout: float = 0.0,
+) -> keras.Model:
+    """An image -> strided convolutions with leaky ReLU -> one logit.
+
+    Args:
+        sample_shape, num_classes, conditioning: see `networks.build`.
+        width: channels of the first map, doubled at each halving of the size,
+            up to 8 times this.
+        batch_norm: normalise all but the first map, as the paper does.
+        spectral_norm: normalise every linear layer (Miyato 2018).
+        dropout: share of the features dropped after each map.
+
+    Returns:
+        Model: `images` (, `labels`) -> float32 logits (batch, 1).
+
+    Raises:
+        ConfigError: a shape other than (4a, 4b, channels) up to 128.
+    """
+    blocks.check_conditioning(conditioning)
+    doublings = _doublings(sample_shape, channels=None)
+    conv, dense = blocks.conv_maker(spectral_norm), blocks.dense_maker(spectral_norm)
+    images = keras.Input(sample_shape, name="images")
+    labels = blocks.label_input(num_classes)
+    x = images
+    if labels is not None and conditioning == "concat":
+        # The label as one more channel: an embedding of height x width values.
+        area = blocks.size_of(sample_shape[:2])
+        plane = blocks.embedded_label(labels, num_classes, area)
+        plane = layers.Reshape((*sample_shape[:2], 1))(plane)
+        x = layers.Concatenate(name="image_and_label")([x, plane])
+    for level in range(doublings):
+        x = conv(_channels(width, level), KERNEL, strides=2, padding="same")(x)
+        if batch_norm and level > 0:
+            x = layers.BatchNormalization()(x)
+        x = layers.LeakyReLU(negative_slope=0.2)(x)
+        if dropout:
+            x = layers.Dropout(dropout)(x)
+    x = layers.Flatten()(x)
+    output = blocks.logits(x, labels, num_classes, conditioning, dense)
+    inputs = {"images": images} if labels is None else {"images": images, "labels": labels}
+    return keras.Model(inputs, output, name="discriminator")
+
+
+def _activated(x, batch_norm: bool):
+    if batch_norm:
+        x = layers.BatchNormalization()(x)
+    return layers.Activation("relu")(x)
+
+
+def _channels(width: int, level: int) -> int:
+    return width * min(2**level, 8)
+
+
+def _doublings(sample_shape: tuple[int, ...], channels: tuple[int, ...] | None = (1, 3)) -> int:
+    """How often the size doubles: at least twice, until 4 pixels or an odd number."""
+    if len(sample_shape) != 3:
+        raise ConfigError(
+            f"dcgan makes images, not points of shape {sample_shape}: "
+            "use `network.family=mlp` for these data."
+        )
+    if channels and sample_shape[-1] not in channels:
+        raise ConfigError(
+            f"dcgan makes images of 1 or 3 channels. Received: {sample_shape[-1]}; "
+            "set data.channels to 1 or 3."
+        )
+    sides = sample_shape[:2]
+    if any(side % 4 or not 4 <= side <= LARGEST for side in sides):
+        raise ConfigError(
+            "dcgan makes images whose sides are multiples of 4 up to "
+            f"{LARGEST}. Received: {sides[0]}x{sides[1]}; set data.image_size, to "
+            f"{min(LARGEST, max(4, round(sides[0] / 4) * 4))} for example."
+        )
+    doublings = 2
+    while all((side >> doublings) % 2 == 0 and (side >> doublings) > 4 for side in sides):
+        doublings += 1
+    return doublings

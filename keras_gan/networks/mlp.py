@@ -1,0 +1,97 @@
+"""Dense networks: the study-notes GAN by default, and any depth and width."""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from keras_gan.errors import ConfigError
+from keras_gan.networks import blocks
+
+
+def generator(
+    *,
+    latent_dim: int,
+    sample_shape: tuple[int, ...],
+    num_classes: int | None = None,
+    conditioning: str = "concat",
+    sample_mean=None,
+    hidden: list[int] = (256, 512),
+    activations: list[str] = ("tanh", "relu"),
+    batch_norm: bool = False,
+    output_activation: str = "tanh",
+) -> keras.Model:
+    """z -> hidden dense layers -> a sample.
+
+    Args:
+        latent_dim, sample_shape, num_classes, conditioning: see `networks.build`.
+        sample_mean: not used.
+        hidden: units of the hidden layers.
+        activations: one for each hidden layer, or one for all.
+        batch_norm: normalise before each hidden activation.
+        output_activation: `tanh` for images in [-1, 1], `linear` for points.
+
+    Returns:
+        Model: `latent` (, `labels`) -> float32 (batch, *sample_shape).
+    """
+    blocks.check_conditioning(conditioning)
+    inputs, x = blocks.latent_with_labels(latent_dim, num_classes)
+    for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
+        x = layers.Dense(units, use_bias=not batch_norm)(x)
+        if batch_norm:
+            x = layers.BatchNormalization()(x)
+        x = layers.Activation(activation)(x)
+    x = layers.Dense(blocks.size_of(sample_shape))(x)
+    x = layers.Activation(output_activation, dtype="float32")(x)
+    images = layers.Reshape(sample_shape, dtype="float32", name="images")(x)
+    return keras.Model(inputs, images, name="generator")
+
+
+def discriminator(
+    *,
+    sample_shape: tuple[int, ...],
+    num_classes: int | None = None,
+    conditioning: str = "concat",
+    hidden: list[int] = (512, 256, 128),
+    activations: list[str] = ("tanh",),
+    dropout: float = 0.0,
+    spectral_norm: bool = False,
+) -> keras.Model:
+    """A sample -> hidden dense layers -> one logit.
+
+    Args:
+        sample_shape, num_classes, conditioning: see `networks.build`.
+        hidden: units of the hidden layers.
+        activations: one for each hidden layer, or one for all.
+        dropout: share of hidden units dropped, in [0, 1).
+        spectral_norm: normalise every linear layer (Miyato 2018).
+
+    Returns:
+        Model: `images` (, `labels`) -> float32 logits (batch, 1).
+    """
+    blocks.check_conditioning(conditioning)
+    dense = blocks.dense_maker(spectral_norm)
+    images = keras.Input(sample_shape, name="images")
+    labels = blocks.label_input(num_classes)
+    x = layers.Flatten()(images)
+    if labels is not None and conditioning == "concat":
+        embedded = blocks.embedded_label(labels, num_classes, blocks.LABEL_FEATURES)
+        x = layers.Concatenate(name="image_and_label")([x, embedded])
+    for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
+        x = layers.Activation(activation)(dense(units)(x))
+        if dropout:
+            x = layers.Dropout(dropout)(x)
+    output = blocks.logits(x, labels, num_classes, conditioning, dense)
+    inputs = {"images": images} if labels is None else {"images": images, "labels": labels}
+    return keras.Model(inputs, output, name="discriminator")
+
+
+def _one_each(activations, hidden) -> list[str]:
+    if len(activations) == 1:
+        return list(activations) * len(hidden)
+    if len(activations) != len(hidden):
+        raise ConfigError(
+            "`activations` should have one entry, or one for each of "
+            f"`hidden` = {list(hidden)}. Received: {list(activations)}."
+        )
+    return list(activations)

@@ -1,0 +1,117 @@
+"""Optimizers by name: Keras' own, and the 2014 paper's SGD whose momentum rises."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from keras_gan.errors import ConfigError, suggestion
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class AnnealedSGD(keras.optimizers.SGD):
+    """SGD with a learning rate that decays and a momentum that rises.
+
+    learning_rate_t = learning_rate / learning_rate_divisor^t, and momentum_t goes
+    linearly from `momentum` to `final_momentum` over `momentum_steps` updates.
+
+    Source: Goodfellow 2014's published configuration (pylearn2 ExponentialDecay
+    and MomentumAdjustor). Departure: momentum rises at every update, not at the
+    end of every epoch.
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.1,
+        learning_rate_divisor: float = 1.0,
+        momentum: float = 0.5,
+        final_momentum: float = 0.5,
+        momentum_steps: int = 1,
+        **kwargs,
+    ):
+        if not isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+            learning_rate = keras.optimizers.schedules.ExponentialDecay(
+                learning_rate, decay_steps=1, decay_rate=1.0 / learning_rate_divisor
+            )
+        super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
+        self.learning_rate_divisor = learning_rate_divisor
+        self.final_momentum = final_momentum
+        self.momentum_steps = momentum_steps
+
+    def update_step(self, gradient, variable, learning_rate):
+        progress = ops.cast(self.iterations, "float32") / self.momentum_steps
+        momentum = self.momentum + (self.final_momentum - self.momentum) * ops.minimum(
+            progress, 1.0
+        )
+        velocity = self.momentums[self._get_variable_index(variable)]
+        step = ops.cast(momentum, variable.dtype) * velocity - (
+            ops.cast(learning_rate, variable.dtype) * ops.cast(gradient, variable.dtype)
+        )
+        self.assign(velocity, step)
+        self.assign_add(variable, step)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "learning_rate_divisor": self.learning_rate_divisor,
+            "final_momentum": self.final_momentum,
+            "momentum_steps": self.momentum_steps,
+        }
+
+
+OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
+    "adam": keras.optimizers.Adam,
+    "adamw": keras.optimizers.AdamW,
+    "rmsprop": keras.optimizers.RMSprop,
+    "sgd": keras.optimizers.SGD,
+    "annealed_sgd": AnnealedSGD,
+}
+
+
+def build(role: str, options: Mapping[str, Any]) -> keras.optimizers.Optimizer:
+    """Builds one player's optimizer.
+
+    Args:
+        role: `generator` or `discriminator`, for error messages.
+        options: `name`, a key of OPTIMIZERS, and the class's arguments.
+
+    Raises:
+        ConfigError: unknown name or argument, or a value that Keras refuses.
+    """
+    options = dict(options)
+    name = options.pop("name", "adam")
+    if name not in OPTIMIZERS:
+        raise ConfigError(
+            f"`optimizer.{role}.name`: there is no optimizer `{name}`."
+            f"{suggestion(name, OPTIMIZERS)}"
+        )
+    kind = OPTIMIZERS[name]
+    known = {k: p for k, p in inspect.signature(kind).parameters.items() if k != "kwargs"}
+    for key, value in options.items():
+        path = f"optimizer.{role}.{key}"
+        if key not in known:
+            raise ConfigError(
+                f"`{path}`: {name} has no such option.{suggestion(key, known)}"
+            )
+        options[key] = _number(path, value, known[key].default)
+    try:
+        return kind(**options)
+    except (TypeError, ValueError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ConfigError(f"`optimizer.{role}`: {reason}.") from error
+
+
+def _number(path: str, value: Any, default: Any) -> Any:
+    from keras_gan.config import check_value
+
+    wanted = float if isinstance(default, float) or default is None else type(default)
+    if wanted is str or value is None:
+        return value
+    value = check_value(path, value, wanted)
+    if isinstance(value, float) and not 0 <= value < float("inf"):
+        raise ConfigError(f"`{path}` should be a finite number >= 0. Received: {value}.")
+    return value

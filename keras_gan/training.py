@@ -1,0 +1,271 @@
+"""From a Config to a trained run, top to bottom."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import signal
+import threading
+from collections.abc import Iterable
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+
+from keras_gan import building, callbacks, checkpoints, engine
+from keras_gan.config import Config, config_from_dict, override
+from keras_gan.data import Source, load_source
+from keras_gan.errors import ConfigError, RunError
+from keras_gan.gan import GAN
+from keras_gan.runs import Run, load
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """All that a run needs, ready to start; nothing has been written yet."""
+
+    config: Config
+    source: Source
+    gan: GAN
+    schedule: engine.Schedule
+    jit_compile: bool
+
+    def summary(self) -> list[tuple[str, str]]:
+        """What will be trained, on what and how: (heading, text) lines."""
+        config, source, gan = self.config, self.source, self.gan
+        shape = "x".join(str(n) for n in source.sample_shape)
+        classes = f", {source.num_classes} classes" if source.num_classes else ""
+        kind = "images" if source.is_image else "points"
+        sizes = [f"{n.count_params():,}" for n in (gan.generator, gan.discriminator)]
+        labels = "" if not gan.conditional else f", labels by {config.network.conditioning}"
+        penalties = "".join(
+            f" + {p.name} {p.weight:g}" + (f" every {p.every}" if p.every > 1 else "")
+            for p in gan.penalties
+        )
+        training = config.training
+        compiled = "XLA" if self.jit_compile else "plain graph"
+        return [
+            ("data", f"{source.name}: {source.num_samples:,} {kind} of {shape}{classes}"),
+            *(("note", note) for note in source.notes),
+            ("networks", f"{config.network.family}{labels}: generator {sizes[0]}, "
+             f"discriminator {sizes[1]} parameters"),
+            ("game", f"{config.objective.get('name', 'non_saturating')}{penalties}, "
+             f"k = {training.discriminator_steps}, batch {training.batch_size}"),
+            ("engine", f"{compiled}, {self.schedule.steps_per_call} steps a call, "
+             f"{training.precision}"),
+            ("length", f"{training.epochs} epochs of {self.schedule.steps_per_epoch} steps"),
+        ]
+
+
+def prepare(config: Config) -> Training:
+    """Loads the data and builds and compiles the GAN; writes nothing.
+
+    Sets Keras' global seed to the config's, so that weights start as a function of it.
+
+    Raises:
+        ConfigError: settings that are wrong or don't fit the data.
+        DataError: data that can't be had, or too few of them.
+    """
+    building.check(config)
+    source = load_source(config.data)
+    training = config.training
+    rows = training.batch_size * training.discriminator_steps
+    schedule = engine.Schedule(
+        source.num_samples, rows, training.epochs, training.steps_per_call, config.seed
+    )
+    keras.utils.set_random_seed(config.seed)
+    gan = building.build_gan(
+        config, source.sample_shape, source.num_classes, sample_mean=source.mean()
+    )
+    building.compile_gan(gan, config)
+    jit = engine.choose_jit(training.jit_compile, gan.generator, gan.discriminator)
+    gan.use_program(engine.RoundsProgram(gan, source.images, source.labels, jit))
+    if training.init_from is not None:
+        start_from(gan, training.init_from)
+    return Training(config, source, gan, schedule, jit)
+
+
+def fit(
+    config: Config,
+    run_dir: str | Path | None = None,
+    extra_callbacks: Iterable[keras.callbacks.Callback] = (),
+) -> Run:
+    """Trains a new run to its end.
+
+    Args:
+        config: a recipe, for example `load_config("digits")`.
+        run_dir: the new run's directory; by default runs/<recipe>/<time>.
+        extra_callbacks: Keras callbacks beside the program's own.
+
+    Returns:
+        The finished run: `fit(config).generator` is the trained network.
+
+    Raises:
+        KerasGanError: see `prepare` and `Run.create`.
+    """
+    training = prepare(config)
+    run = start(training, run_dir)
+    play(training, run, extra_callbacks)
+    return run
+
+
+def start(training: Training, run_dir: str | Path | None = None) -> Run:
+    """Makes the run directory of a prepared training."""
+    source = training.source
+    return Run.create(training.config, source.sample_shape, source.class_names, run_dir)
+
+
+def prepare_resume(run: Run, epochs: int | None = None) -> tuple[Training, list[str]]:
+    """Prepares to go on with a run from its newest whole checkpoint.
+
+    Args:
+        run: a run, finished or not.
+        epochs: a new total, for a run that should go on longer.
+
+    Returns:
+        (training, warnings about damaged checkpoints).
+
+    Raises:
+        ConfigError: the data are no longer those that the run was made with.
+        RunError: no whole checkpoint.
+    """
+    config = run.config
+    if epochs is not None:
+        config = override(config, {"training.epochs": epochs})
+    training = prepare(config_from_dict({**config.to_dict()}))
+    source = training.source
+    if source.sample_shape != run.sample_shape or source.class_names != run.class_names:
+        raise ConfigError(
+            f"The data {source.name} have changed since {run.path} was made: samples of "
+            f"{source.sample_shape} in place of {run.sample_shape}."
+        )
+    _, warnings = checkpoints.load_newest(training.gan, run.checkpoints)
+    return training, warnings
+
+
+def play(
+    training: Training, run: Run, extra_callbacks: Iterable[keras.callbacks.Callback] = ()
+) -> bool:
+    """Runs the training from the GAN's iteration to the end of the last epoch.
+
+    SIGINT and SIGTERM end it after the current call, with a checkpoint; a second
+    SIGINT ends it at once.
+
+    Returns:
+        Whether it came to its end.
+    """
+    gan, schedule = training.gan, training.schedule
+    watchers = [*_callbacks(training, run), *extra_callbacks]
+    with _stopping_on_signals(gan) as stopped:
+        for segment in _segments(int(gan.iteration.numpy()), schedule):
+            gan.fit(**segment, callbacks=watchers, verbose=0, shuffle=False)
+            if gan.stop_training:
+                break
+    if stopped:
+        raise Interrupted(stopped[0])
+    return int(gan.iteration.numpy()) >= schedule.total_steps
+
+
+class Interrupted(RunError):
+    """Training was ended by a signal, after a checkpoint."""
+
+    def __init__(self, number: int):
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
+
+
+def _segments(iteration: int, schedule: engine.Schedule) -> Iterable[dict]:
+    """The arguments of `fit`: the rest of a broken epoch, then the whole ones.
+
+    Keras takes the number of calls in an epoch once for a fit, so an epoch that a
+    resume starts in the middle of is finished in a fit of its own.
+    """
+    epoch, done = iteration // schedule.steps_per_epoch, schedule.calls_from(iteration)
+    calls = schedule.calls_per_epoch
+    if done and epoch < schedule.epochs:
+        rest = {"x": schedule.blocks(epoch, done), "steps_per_epoch": calls - done}
+        yield {**rest, "initial_epoch": epoch, "epochs": epoch + 1}
+        epoch += 1
+    if epoch < schedule.epochs:
+        whole = {"x": schedule.blocks(epoch), "steps_per_epoch": calls}
+        yield {**whole, "initial_epoch": epoch, "epochs": schedule.epochs}
+
+
+def start_from(gan: GAN, path: str) -> None:
+    """Copies another run's weights: both networks and the average.
+
+    Raises:
+        ConfigError: its networks have other shapes.
+        RunError: no such run, no checkpoint.
+    """
+    other = load(path).gan
+    pairs = [(gan.generator, other.generator), (gan.discriminator, other.discriminator)]
+    if gan.generator_ema is not None:
+        pairs.append((gan.generator_ema, other.sampler))
+    for mine, theirs in pairs:
+        shapes = [[tuple(w.shape) for w in network.weights] for network in (mine, theirs)]
+        if shapes[0] != shapes[1]:
+            raise ConfigError(
+                f"`training.init_from`: the {mine.name} of {path} has other shapes than this "
+                "recipe's. Start from a run of the same networks and image size."
+            )
+        mine.set_weights(theirs.get_weights())
+
+
+def _callbacks(training: Training, run: Run) -> list[keras.callbacks.Callback]:
+    config, source, schedule = training.config, training.source, training.schedule
+    output = config.output
+
+    def steps(epochs: float) -> int:
+        return max(1, math.ceil(epochs * schedule.steps_per_epoch)) if epochs else 0
+
+    bounds = None if source.is_image else (float(source.images.min()), float(source.images.max()))
+    if bounds is not None:
+        margin = 0.25 * (bounds[1] - bounds[0])
+        bounds = (bounds[0] - margin, bounds[1] + margin)
+    return [
+        # The first in the list sees the end of a call first: it takes the time.
+        callbacks.ScalarWriter(
+            run.path, output.scalars_every_steps, schedule.rows_per_round, config
+        ),
+        callbacks.SampleWriter(
+            run.path,
+            steps(output.samples_every_epochs),
+            output.sample_count,
+            source.num_classes if training.gan.conditional else None,
+            bounds,
+        ),
+        callbacks.Checkpointer(
+            run.checkpoints,
+            steps(output.checkpoint_every_epochs),
+            output.checkpoint_every_minutes,
+            output.keep_checkpoints,
+        ),
+        callbacks.Progress(schedule.total_steps, schedule.steps_per_epoch),
+    ]
+
+
+@contextmanager
+def _stopping_on_signals(gan: GAN):
+    """Lets the first SIGINT or SIGTERM end training after the call; yields those received."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+
+    def stop(number, frame):
+        if received and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        received.append(number)
+        gan.stop_training = True
+
+    before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
