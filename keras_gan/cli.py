@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import sys
@@ -14,8 +15,6 @@ from click.shell_completion import CompletionItem
 
 from keras_gan import __version__
 from keras_gan.errors import ConfigError, KerasGanError
-
-_PICTURES, _ARRAYS = (".png",), (".npz",)
 
 
 class Commands(click.Group):
@@ -33,6 +32,9 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(130)
+        except click.UsageError as error:
+            error.ctx = None  # else click prints the usage before the error
+            raise
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except BrokenPipeError:
@@ -110,19 +112,29 @@ def run_argument(command: Callable) -> Callable:
 @click.option("--run-dir", type=click.Path(path_type=Path), help="The new run's directory.")
 @click.option("--data", help="A data set's name, a folder, an .npz, or a folder of IDX files.")
 @click.option("--data-dir", help="Where tensorflow-datasets has its prepared data.")
-@click.option("--set", "assignments", multiple=True, metavar="PATH=VALUE",
-              help="Any setting of the recipe: --set training.ema_decay=0.99. Repeatable.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Any setting of the recipe: --set training.ema_decay=0.99. Repeatable.",
+)
 @click.option("--resume", metavar="RUN", help="Go on with a run ('latest' for the newest).")
 @click.option("--dry-run", is_flag=True, help="Check everything, print it, train nothing.")
 def fit(recipe, run_dir, resume, dry_run, assignments, **options) -> None:
     """Train a GAN by RECIPE: a name from `keras-gan recipes`, or a YAML file."""
     if resume is not None:
-        _import_tensorflow()
         _resume(resume, dry_run, recipe, run_dir, assignments, options)
         return
     if recipe is None:
         raise ConfigError("Name a RECIPE (see `keras-gan recipes`): keras-gan fit digits.")
     config = _configure(recipe, assignments, options)
+    from keras_gan import data, runs
+
+    # What can be told to fail is told before the seconds that TensorFlow takes to import.
+    if run_dir is not None:
+        runs.check_new(run_dir)
+    config = dataclasses.replace(config, data=data.located(config.data))
     _import_tensorflow()
     from keras_gan import training
 
@@ -138,15 +150,23 @@ def _resume(resume, dry_run, recipe, run_dir, assignments, options) -> None:
     epochs = options.pop("epochs")
     if recipe or run_dir or assignments or any(v is not None for v in options.values()):
         raise ConfigError("Beside --resume only --epochs (a longer training) can be given.")
-    from keras_gan import runs, training
+    from keras_gan import data, runs
 
     run = runs.load(None if resume == "latest" else resume)
+    data.located(run.config.data)
+    _import_tensorflow()
+    from keras_gan import training
+
     prepared, warnings = training.prepare_resume(run, epochs)
     for warning in warnings:
         click.echo(f"Warning: {warning}", err=True)
     _show(f"resume {run.path}", prepared.summary())
     iteration = int(prepared.gan.iteration.numpy())
     click.echo(f"  from       step {iteration} of {prepared.schedule.total_steps}", err=True)
+    if iteration >= prepared.schedule.total_steps:
+        click.echo("this run has come to its end; a larger --epochs goes on with it", err=True)
+        click.echo(str(run.path))
+        return
     if dry_run:
         click.echo("dry run: nothing was written", err=True)
         return
@@ -193,70 +213,50 @@ def _show(title: str, lines: list[tuple[str, str]]) -> None:
 
 @main.command()
 @run_argument
-@click.option("--count", type=click.IntRange(1, 1_000_000), default=100, show_default=True,
-              help="Samples (with --interpolate: rows).")
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True,
-              help="The same seed gives the same samples.")
+@click.option(
+    "--count",
+    type=click.IntRange(1, 1_000_000),
+    default=100,
+    show_default=True,
+    help="Samples (with --interpolate: rows).",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    show_default=True,
+    help="The same seed gives the same samples.",
+)
 @click.option("--label", help="A class's name or id; by default all in turn.")
-@click.option("--interpolate", type=click.IntRange(2, 1000), metavar="STEPS",
-              help="Walk between pairs of latents in so many steps, a row each.")
-@click.option("--out", type=click.Path(path_type=Path), default="samples.png", show_default=True,
-              help="x.png: a grid; x.npz: arrays; a folder: single PNGs.")
+@click.option(
+    "--interpolate",
+    type=click.IntRange(2, 1000),
+    metavar="STEPS",
+    help="Walk between pairs of latents in so many steps, a row each.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="samples.png",
+    show_default=True,
+    help="x.png: a grid; x.npz: arrays; a folder: single PNGs.",
+)
 def sample(run, count, seed, label, interpolate, out) -> None:
     """Draw samples from RUN (a run directory; by default the newest)."""
-    _check_out(out)
-    _import_tensorflow()
-    from keras_gan import runs, sampling
+    from keras_gan import pictures, runs
 
+    pictures.check_path(out)
     opened = runs.load(run)
+    _import_tensorflow()
+    from keras_gan import sampling
+
     if interpolate:
         arrays = sampling.interpolation(opened, count, interpolate, seed, label)
     else:
         arrays = sampling.sample(opened, count, seed, label)
-    _write_samples(arrays, out, interpolate or _columns(opened, count, label))
+    columns = interpolate or (opened.num_classes if "labels" in arrays and label is None else None)
+    pictures.write_samples(out, arrays.pop("samples"), arrays, columns)
     click.echo(str(out))
-
-
-def _columns(run, count: int, label: str | None) -> int | None:
-    """A column a class in grids of conditional samples of all classes."""
-    return run.num_classes if run.conditional and label is None else None
-
-
-def _check_out(out: Path) -> None:
-    if out.suffix and out.suffix.lower() not in _PICTURES + _ARRAYS:
-        raise ConfigError(
-            f"--out should end in .png or .npz, or be a folder. Received: {out}."
-        )
-    if not out.suffix and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ConfigError(f"--out: {out} already exists and is not an empty folder.")
-
-
-def _write_samples(arrays: dict, out: Path, columns: int | None) -> None:
-    import numpy as np
-
-    from keras_gan import pictures
-    from keras_gan.files import replaced_file, replaced_folder
-
-    samples = arrays.pop("samples")
-    is_image = samples.ndim == 4
-    images = pictures.to_uint8(samples) if is_image else samples
-    try:
-        if out.suffix.lower() in _ARRAYS:
-            with replaced_file(out) as temporary, open(temporary, "wb") as file:
-                np.savez_compressed(file, images=images, **arrays)
-        elif not is_image:
-            bounds = (float(samples.min()), float(samples.max()))
-            if out.suffix.lower() not in _PICTURES:
-                raise ConfigError("Points can be written as .npz or drawn as one .png.")
-            pictures.save_png(out, pictures.points(samples, bounds))
-        elif out.suffix.lower() in _PICTURES:
-            pictures.save_png(out, pictures.grid(images, columns))
-        else:
-            with replaced_folder(out) as temporary:
-                for number, image in enumerate(images):
-                    pictures.save_png(temporary / f"{number:06d}.png", image)
-    except OSError as error:
-        raise KerasGanError(f"Can't write {out}: {error.strerror or error}.") from error
 
 
 @main.command()
@@ -287,8 +287,15 @@ def runs(as_json) -> None:
         metrics = run.metrics()
         last = metrics[-1] if metrics else {}
         values = {k: v for k, v in last.items() if k != "iteration" and not k.startswith("time/")}
-        rows.append({"run": str(run.path), "recipe": run.config.name, "created": run.created,
-                     "iteration": last.get("iteration", 0), "metrics": values})
+        rows.append(
+            {
+                "run": str(run.path),
+                "recipe": run.config.name,
+                "created": run.created,
+                "iteration": last.get("iteration", 0),
+                "metrics": values,
+            }
+        )
     if as_json:
         for row in rows:
             click.echo(json.dumps(row))
@@ -296,11 +303,16 @@ def runs(as_json) -> None:
     if not rows:
         click.echo(f"no runs in {runs_module.runs_root()}", err=True)
     shown = ("V(D,G)", "D(x)", "D(G(z))")
-    _table([
-        (row["run"], f"step {row['iteration']}",
-         "  ".join(f"{n} {row['metrics'][n]:.3f}" for n in shown if n in row["metrics"]))
-        for row in rows
-    ])
+    _table(
+        [
+            (
+                row["run"],
+                f"step {row['iteration']}",
+                "  ".join(f"{n} {row['metrics'][n]:.3f}" for n in shown if n in row["metrics"]),
+            )
+            for row in rows
+        ]
+    )
 
 
 def _table(rows: list[tuple[str, ...]]) -> None:

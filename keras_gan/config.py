@@ -7,16 +7,18 @@ error that names the key, what it should be and what was received.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import importlib.resources
-import types
 import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, Optional
+from typing import Any, Literal
 
 import yaml
 
+from keras_gan import strict_yaml
 from keras_gan.errors import ConfigError, suggestion
+from keras_gan.values import check_value, shown, wrong_type
 
 
 def _field(default: Any, minimum: float | None = None, below: float | None = None) -> Any:
@@ -32,10 +34,10 @@ class DataConfig:
     """Where real images come from (see `keras_gan.data`)."""
 
     name: str = "digits"  # a data set's name, or the path of a folder or .npz
-    directory: Optional[str] = None  # where tensorflow-datasets has its prepared data
+    directory: str | None = None  # where tensorflow-datasets has its prepared data
     split: str = "train"  # a split, or a part of one: train[:50000]
-    image_size: Optional[int] = _field(None, 1)  # resize and centre-crop to this
-    channels: Optional[int] = _field(None, 1)  # 1 (grey) or 3 (RGB)
+    image_size: int | None = _field(None, 1)  # resize and centre-crop to this
+    channels: Literal[1, 3] | None = None  # grey or RGB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,12 +76,12 @@ class TrainingConfig:
     updates: Literal["alternating", "simultaneous"] = "alternating"
     packing: int = _field(1, 1)  # images that D sees at once (PacGAN)
     instance_noise: float = _field(0.0, 0)  # stddev of Gaussian noise on D's inputs
-    instance_noise_steps: Optional[int] = _field(None, 1)  # fades linearly to 0 over these
+    instance_noise_steps: int | None = _field(None, 1)  # fades linearly to 0 over these
     ema_decay: float = _field(0.999, 0, 1)  # of the generator's weights; 0 for none
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     jit_compile: Literal["auto", True, False] = "auto"  # XLA
     steps_per_call: int = _field(100, 1)  # rounds in one compiled call, at most
-    init_from: Optional[str] = None  # a run whose weights are the start
+    init_from: str | None = None  # a run whose weights are the start
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +125,9 @@ class Config:
         return override(self, {k.replace("__", "."): v for k, v in overrides.items()})
 
 
+_LARGEST_FILE = 2**20  # characters; a recipe has about a thousand
+
+
 def load_config(recipe: str | Path) -> Config:
     """Reads a recipe by name, or a YAML file by path.
 
@@ -141,10 +146,14 @@ def load_config(recipe: str | Path) -> Config:
     if not looks_like_path:
         raise ConfigError(f"There is no recipe `{text}`.{suggestion(text, recipe_names())}")
     try:
-        return parse_config(path.read_text("utf-8"), text)
-    except (OSError, UnicodeDecodeError) as error:
+        with open(path, "rb") as file:
+            content = file.read(_LARGEST_FILE + 1).decode("utf-8")
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(f"Can't read {text}: {reason}.") from error
+    if len(content) > _LARGEST_FILE:
+        raise ConfigError(f"{text} is too long to be a recipe.")
+    return parse_config(content, text)
 
 
 def recipe_names() -> list[str]:
@@ -156,15 +165,17 @@ def recipe_names() -> list[str]:
 def parse_config(text: str, where: str) -> Config:
     """Parses YAML text; `where` names it in errors."""
     try:
-        values = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        line = " ".join(str(error).split())
-        raise ConfigError(f"{where} is not valid YAML: {line}.") from error
+        values = strict_yaml.read(text)
+    except ValueError as error:
+        raise ConfigError(f"{where} is not a valid recipe: {error}.") from error
     if values is None:
         values = {}
     if not isinstance(values, dict):
-        raise ConfigError(f"{where} should hold keys and values. Received: {_shown(values)}.")
-    return config_from_dict(values)
+        raise ConfigError(f"{where} should hold keys and values. Received: {shown(values)}.")
+    try:
+        return config_from_dict(values)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def config_from_dict(values: Mapping[str, Any]) -> Config:
@@ -186,13 +197,13 @@ def override(config: Config, values: Mapping[str, Any]) -> Config:
     """Returns `config` with dotted paths set: {"training.epochs": 3}.
 
     A new `network.family`, `objective.name` or optimizer `name` starts from that
-    choice's own default options.
+    choice's own default options, to which the other paths are then applied.
 
     Raises:
         ConfigError: unknown path, wrong type.
     """
     tree = config.to_dict()
-    for path, value in values.items():
+    for path, value in sorted(values.items(), key=lambda item: item[0] not in _CHOICES):
         *parents, last = path.split(".")
         node = tree
         for depth, key in enumerate(parents):
@@ -223,59 +234,16 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
         if not equals or not path:
             raise ConfigError(f"`--set` takes path=value. Received: {text!r}.")
         try:
-            values[path.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise ConfigError(f"`--set {path}`: {value!r} is not a valid value.") from error
+            values[path.strip()] = strict_yaml.read(value)
+        except ValueError as error:
+            raise ConfigError(f"`--set {path}`: {shown(value)} is not a valid value.") from error
     return values
 
 
-def check_value(path: str, value: Any, annotation: Any) -> Any:
-    """Returns `value` as the annotated type, or raises ConfigError naming `path`.
-
-    Whole numbers pass as floats, and texts like 1e-4, which YAML 1.1 takes for
-    a string, too. No other conversion is made.
-    """
-    origin = typing.get_origin(annotation)
-    arguments = typing.get_args(annotation)
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
-        return check_value(path, value, next(a for a in arguments if a is not type(None)))
-    if origin is Literal:
-        if not any(value == a and type(value) is type(a) for a in arguments):
-            known = [str(a).lower() if isinstance(a, bool) else a for a in arguments]
-            raise ConfigError(
-                f"`{path}` should be one of {', '.join(known)}. Received: {_shown(value)}."
-            )
-        return value
-    if origin is list:
-        if not isinstance(value, list | tuple):
-            _wrong_type(path, "a list", value)
-        return [check_value(f"{path}.{i}", v, arguments[0]) for i, v in enumerate(value)]
-    if origin is dict:
-        if not isinstance(value, dict):
-            _wrong_type(path, "a table of keys and values", value)
-        for key in value:
-            if not isinstance(key, str):
-                _wrong_type(f"{path} (its keys)", "text", key)
-        return {k: check_value(f"{path}.{k}", v, arguments[1]) for k, v in value.items()}
-    if annotation is Any or annotation is typing.Any:
-        return value
-    if annotation is float and isinstance(value, int | float | str) and not isinstance(value, bool):
-        try:
-            return float(value)
-        except (ValueError, OverflowError):
-            pass
-    if isinstance(value, annotation) and not (annotation is int and isinstance(value, bool)):
-        return value
-    kinds = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-    return _wrong_type(path, kinds.get(annotation, annotation.__name__), value)
-
-
 def _build(kind: type, values: Any, path: str) -> Any:
-    if not isinstance(values, Mapping):
-        _wrong_type(path or "the recipe", "a table of keys and values", values)
     fields = {f.name: f for f in dataclasses.fields(kind)}
+    if not isinstance(values, Mapping):
+        wrong_type(path or "the recipe", f"a table with the keys {', '.join(fields)}", values)
     hints = typing.get_type_hints(kind)
     built = {}
     for key, value in values.items():
@@ -287,19 +255,20 @@ def _build(kind: type, values: Any, path: str) -> Any:
         else:
             built[key] = check_value(inner, value, hints[key])
             _check_bounds(inner, built[key], fields[key].metadata)
+            if hints[key] == dict[str, Any] and "name" in built[key]:
+                check_value(f"{inner}.name", built[key]["name"], str)
     return kind(**built)
 
 
 def _check_bounds(path: str, value: Any, bounds: Mapping[str, float | None]) -> None:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return
-    minimum, below = bounds.get("minimum"), bounds.get("below")
+    minimum = bounds.get("minimum")
+    below = bounds.get("below") or (2**31 if isinstance(value, int) else None)
     if minimum is not None and not value >= minimum:
-        raise ConfigError(f"`{path}` should be at least {minimum}. Received: {value}.")
+        raise ConfigError(f"`{path}` should be at least {minimum}. Received: {shown(value)}.")
     if below is not None and not value < below:
-        raise ConfigError(f"`{path}` should be below {below}. Received: {value}.")
-    if value in (float("inf"),):
-        raise ConfigError(f"`{path}` should be finite. Received: {value}.")
+        raise ConfigError(f"`{path}` should be below {below}. Received: {shown(value)}.")
 
 
 def _node(tree: dict, path: str) -> dict:
@@ -309,14 +278,23 @@ def _node(tree: dict, path: str) -> dict:
 
 
 def _unknown(path: str, key: Any, known: Any) -> None:
-    names = known if isinstance(known, Mapping) else ()
-    raise ConfigError(f"There is no setting `{path}`.{suggestion(str(key), names)}")
+    """Names the nearest key beside `key`, or else the place where a setting of that name is."""
+    names = known if isinstance(known, Mapping) else {}
+    parent = path[: len(path) - len(str(key))]
+    everywhere = {full.rpartition(".")[2]: full for full in _paths(Config)}
+    if near := difflib.get_close_matches(str(key), names, n=1):
+        hint = f" Did you mean `{parent}{near[0]}`?"
+    elif near := difflib.get_close_matches(str(key), everywhere, n=1):
+        hint = f" Did you mean `{everywhere[near[0]]}`?"
+    else:
+        hint = suggestion(str(key), names)
+    raise ConfigError(f"There is no setting `{path}`.{hint}")
 
 
-def _wrong_type(path: str, wanted: str, value: Any) -> None:
-    raise ConfigError(f"`{path}` should be {wanted}. Received: {_shown(value)}.")
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def _paths(kind: type, parent: str = "") -> list[str]:
+    """The dotted paths of all settings."""
+    paths = []
+    for name, hint in typing.get_type_hints(kind).items():
+        inner = _paths(hint, f"{parent}{name}.") if dataclasses.is_dataclass(hint) else []
+        paths += inner or [f"{parent}{name}"]
+    return paths

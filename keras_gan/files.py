@@ -32,7 +32,10 @@ def replaced_file(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replaced_folder(path: Path) -> Iterator[Path]:
-    """Yields a temporary sibling folder that becomes `path`, taking an older one's place."""
+    """Yields a temporary sibling folder that becomes `path`, taking an older one's place.
+
+    Where the block raises, `path` stays as it was and nothing is left behind.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".tmp-"))
     try:
@@ -41,9 +44,7 @@ def replaced_folder(path: Path) -> Iterator[Path]:
             if file.is_file():
                 _flush(file)
         temporary.chmod(0o777 & ~_umask())
-        if path.exists():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        _swap(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -58,6 +59,21 @@ def sha256(path: Path) -> str:
     """Hexadecimal SHA-256 of a file's content."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _swap(new: Path, path: Path) -> None:
+    """Renames `new` to `path`; the content of both is there until it is done."""
+    if not path.exists():
+        os.replace(new, path)
+        return
+    old = new.with_name(f"{new.name}-old")
+    os.replace(path, old)
+    try:
+        os.replace(new, path)
+    except OSError:
+        os.replace(old, path)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _flush(path: Path) -> None:

@@ -171,7 +171,9 @@ class GAN(keras.Model):
         real_images = self._noisy(_packed(real_images, self.packing), 2 * use)
         fake_images = self._noisy(_packed(fake_images, self.packing), 2 * use + 1)
         with tf.GradientTape() as tape:
-            real_logits, fake_logits = self._discriminate_both(real_images, fake_images, labels, use)
+            real_logits, fake_logits = self._discriminate_both(
+                real_images, fake_images, labels, use
+            )
             game_loss = self.objective.discriminator_loss(real_logits, fake_logits)
             loss, penalty_report = game_loss, {}
             for number, penalty in enumerate(self.penalties):

@@ -11,6 +11,7 @@ To add a game: one class here, one row in OBJECTIVES, one row in the table of
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import tensorflow as tf
@@ -208,10 +209,13 @@ def get(name: str | Objective, **options: float) -> Objective:
         return name
     if name not in OBJECTIVES:
         raise ConfigError(f"There is no objective `{name}`.{suggestion(name, OBJECTIVES)}")
-    try:
-        return OBJECTIVES[name](**options)
-    except TypeError as error:
-        raise ConfigError(f"Objective `{name}`: {error}.") from error
+    known = inspect.signature(OBJECTIVES[name]).parameters
+    for option in options:
+        if option not in known:
+            raise ConfigError(
+                f"The objective `{name}` has no option `{option}`.{suggestion(option, known)}"
+            )
+    return OBJECTIVES[name](**options)
 
 
 def _float32(*logits: tf.Tensor) -> tuple[tf.Tensor, ...]:

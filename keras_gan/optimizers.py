@@ -94,9 +94,7 @@ def build(role: str, options: Mapping[str, Any]) -> keras.optimizers.Optimizer:
     for key, value in options.items():
         path = f"optimizer.{role}.{key}"
         if key not in known:
-            raise ConfigError(
-                f"`{path}`: {name} has no such option.{suggestion(key, known)}"
-            )
+            raise ConfigError(f"`{path}`: {name} has no such option.{suggestion(key, known)}")
         options[key] = _number(path, value, known[key].default)
     try:
         return kind(**options)

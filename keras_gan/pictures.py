@@ -1,4 +1,4 @@
-"""From samples to pictures that a person looks at."""
+"""From samples to pictures that a person looks at, and to files."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_gan.files import replaced_file
+from keras_gan.errors import ConfigError, KerasGanError
+from keras_gan.files import replaced_file, replaced_folder
 
+_PICTURE, _ARRAYS = ".png", ".npz"
 _SHORTEST_SIDE = 32  # tiles below this are shown enlarged
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Float images in [-1, 1] to uint8 0..255, rounded; what lies outside is clipped."""
-    return np.clip(np.round((np.asarray(images) + 1.0) * 127.5), 0, 255).astype(np.uint8)
+    """Float images in [-1, 1] to uint8 0..255, rounded; what lies outside is clipped, NaN is 0."""
+    within = np.nan_to_num(np.clip(images, -1.0, 1.0), nan=-1.0)
+    return np.round((within + 1.0) * 127.5).astype(np.uint8)
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
@@ -56,3 +59,47 @@ def save_png(path: Path, image: np.ndarray) -> None:
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     with replaced_file(path) as temporary:
         picture.save(temporary, format="PNG")
+
+
+def check_path(path: Path) -> None:
+    """Raises ConfigError where `write_samples` would not write to `path`."""
+    if path.suffix and path.suffix.lower() not in (_PICTURE, _ARRAYS):
+        raise ConfigError(f"--out should end in .png or .npz, or be a folder. Received: {path}.")
+    if not path.suffix and path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ConfigError(f"--out: {path} already exists and is not an empty folder.")
+
+
+def write_samples(
+    path: Path, samples: np.ndarray, others: dict[str, np.ndarray], columns: int | None = None
+) -> None:
+    """Writes samples as the path's ending says.
+
+    Args:
+        path: `x.png`, a grid (or, of points, a drawing); `x.npz`, arrays; else a
+            new folder of single PNGs.
+        samples: float32 (n, h, w, c) in [-1, 1], or (n, dim) points.
+        others: arrays that an .npz holds beside `images`.
+        columns: of the grid; by default it is square.
+
+    Raises:
+        ConfigError: points can't be a folder of pictures.
+        KerasGanError: it can't be written.
+    """
+    is_image, ending = samples.ndim == 4, path.suffix.lower()
+    images = to_uint8(samples) if is_image else samples
+    if not is_image and ending not in (_PICTURE, _ARRAYS):
+        raise ConfigError("Points can be written as .npz or drawn as one .png.")
+    try:
+        if ending == _ARRAYS:
+            with replaced_file(path) as temporary, open(temporary, "wb") as file:
+                np.savez_compressed(file, images=images, **others)
+        elif ending == _PICTURE and is_image:
+            save_png(path, grid(images, columns))
+        elif ending == _PICTURE:
+            save_png(path, points(samples, (float(samples.min()), float(samples.max()))))
+        else:
+            with replaced_folder(path) as temporary:
+                for number, image in enumerate(images):
+                    save_png(temporary / f"{number:06d}.png", image)
+    except OSError as error:
+        raise KerasGanError(f"Can't write {path}: {error.strerror or error}.") from error

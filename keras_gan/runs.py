@@ -1,12 +1,12 @@
 """The run directory: what is in it, how it is made, opened and found.
 
-    runs/<recipe>/<timestamp>/
-        config.yaml      the whole configuration: `keras-gan fit <run>/config.yaml` reruns it
-        run.json         what the data turned out to be, versions, when it was made
-        checkpoints/     see `keras_gan.checkpoints`
-        tensorboard/     event files
-        samples/         a grid of fixed latents, by iteration
-        metrics.jsonl    one row a logged call
+runs/<recipe>/<timestamp>/
+    config.yaml      the whole configuration: `keras-gan fit <run>/config.yaml` reruns it
+    run.json         what the data turned out to be, versions, when it was made
+    checkpoints/     see `keras_gan.checkpoints`
+    tensorboard/     event files
+    samples/         a grid of fixed latents, by iteration
+    metrics.jsonl    one row a logged call
 """
 
 from __future__ import annotations
@@ -55,8 +55,12 @@ class Run:
             self.class_names = None if names is None else tuple(str(n) for n in names)
             self.created = str(self.facts["created"])
             self.config = load_config(self.path / CONFIG)
-        except (OSError, ValueError, KeyError, TypeError, ConfigError) as error:
+        except ConfigError as error:
             raise RunError(f"{path} is not a run directory: {error}") from error
+        except FileNotFoundError as error:
+            raise RunError(f"{path} is not a run directory: it has no {FACTS}.") from error
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise RunError(f"{path} is not a run directory: its {FACTS} is damaged.") from error
 
     @classmethod
     def create(
@@ -69,29 +73,32 @@ class Run:
         """Makes a new run directory: `path`, or one named by recipe and time under `runs_root()`.
 
         Raises:
-            RunError: it exists and is not empty, or can't be written; nothing is left behind.
+            ConfigError: it exists and is not empty.
+            RunError: it can't be written; nothing is left behind.
         """
-        now = datetime.datetime.now(datetime.timezone.utc)
-        path = Path(path) if path else _free_name(config.name, now)
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            resume = f": go on with `keras-gan fit --resume {path}`" if (path / FACTS).exists() else ""
-            raise ConfigError(f"{path} already exists{resume}, or name another --run-dir.")
+        now = datetime.datetime.now(datetime.UTC)
+        given, path = path, Path(path) if path else _free_name(config.name, now)
+        check_new(path)
         facts = {
             "sample_shape": list(sample_shape),
             "class_names": None if class_names is None else list(class_names),
             "created": now.isoformat(),
             "versions": _versions(),
         }
-        made = _missing_parents(path)
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+        mine: list[Path] = []
         try:
             for folder in ("checkpoints", "tensorboard", "samples"):
                 (path / folder).mkdir(parents=True)
+                mine.append(path / folder)
             write_text(path / CONFIG, config.to_yaml())
             write_text(path / FACTS, json.dumps(facts, indent=1))
         except OSError as error:
-            for folder in made:
-                shutil.rmtree(folder, ignore_errors=True)
-            raise RunError(f"Can't write {path}: {error.strerror}. Name another --run-dir.") from error
+            _remove(mine, missing)
+            if isinstance(error, FileExistsError) and path.exists() and not mine:
+                # Another process has made this run in the meantime.
+                return cls.create(config, sample_shape, class_names, given)
+            raise _unwritable(path, error.strerror or str(error)) from error
         return cls(path)
 
     @property
@@ -127,13 +134,13 @@ class Run:
         return self.gan.sampler
 
     def metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl, in order; a last line that is still being written is left out."""
+        """The rows of metrics.jsonl, in order; a line that is still being written is left out."""
         rows = []
         with contextlib.suppress(OSError):
-            for line in (self.path / METRICS).read_text("utf-8").splitlines():
+            for line in (self.path / METRICS).read_text("utf-8", "replace").splitlines():
                 with contextlib.suppress(ValueError):
                     rows.append(json.loads(line))
-        return rows
+        return [row for row in rows if isinstance(row, dict)]
 
 
 def load(path: str | Path | None = None) -> Run:
@@ -155,9 +162,9 @@ def load(path: str | Path | None = None) -> Run:
 
 
 def list_runs() -> list[Run]:
-    """All runs under `runs_root()`, oldest first."""
+    """All runs under `runs_root()`, one or two folders down, oldest first."""
     runs = []
-    for facts in runs_root().glob(f"*/*/{FACTS}"):
+    for facts in [*runs_root().glob(f"*/{FACTS}"), *runs_root().glob(f"*/*/{FACTS}")]:
         with contextlib.suppress(RunError):
             runs.append(Run(facts.parent))
     return sorted(runs, key=lambda run: (run.created, str(run.path)))
@@ -168,6 +175,42 @@ def runs_root() -> Path:
     return Path(os.environ.get("KERAS_GAN_RUNS", "runs"))
 
 
+def check_new(path: Path) -> None:
+    """Checks, without writing anything, that a new run can be made at `path`.
+
+    Raises:
+        ConfigError: it exists and is not empty.
+        RunError: it can't be written.
+    """
+    try:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            what = f"{path} already exists"
+            if (path / FACTS).exists():
+                what += f"; `keras-gan fit --resume {path}` goes on with it"
+            raise ConfigError(f"{what}. Name another --run-dir for a new run.")
+    except OSError as error:
+        raise _unwritable(path, error.strerror or str(error)) from error
+    parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    if not parent.is_dir():
+        raise _unwritable(path, f"{parent} is not a folder")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise _unwritable(path, f"no permission to write into {parent}")
+
+
+def _unwritable(path: Path, reason: str) -> RunError:
+    return RunError(f"Can't write {path}: {reason}. Name another --run-dir.")
+
+
+def _remove(mine: list[Path], made: list[Path]) -> None:
+    """Undoes an unfinished `Run.create`: its subfolders, its files, and the empty folders above."""
+    for folder in mine:
+        shutil.rmtree(folder, ignore_errors=True)
+        (folder.parent / CONFIG).unlink(missing_ok=True)
+    for folder in made:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
 def _free_name(recipe: str, now: datetime.datetime) -> Path:
     name = "".join(c if c.isalnum() or c in "-_." else "-" for c in recipe).lstrip(".") or "run"
     base = runs_root() / name / now.astimezone().strftime("%Y-%m-%d_%H-%M-%S")
@@ -175,12 +218,6 @@ def _free_name(recipe: str, now: datetime.datetime) -> Path:
     while path.exists():
         path, number = base.with_name(f"{base.name}_{number}"), number + 1
     return path
-
-
-def _missing_parents(path: Path) -> list[Path]:
-    """The folders that making `path` will make, the outermost first."""
-    chain = [path, *path.parents]
-    return [folder for folder in reversed(chain) if not folder.exists()][:1]
 
 
 def _versions() -> dict[str, str]:

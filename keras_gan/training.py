@@ -48,12 +48,20 @@ class Training:
         return [
             ("data", f"{source.name}: {source.num_samples:,} {kind} of {shape}{classes}"),
             *(("note", note) for note in source.notes),
-            ("networks", f"{config.network.family}{labels}: generator {sizes[0]}, "
-             f"discriminator {sizes[1]} parameters"),
-            ("game", f"{config.objective.get('name', 'non_saturating')}{penalties}, "
-             f"k = {training.discriminator_steps}, batch {training.batch_size}"),
-            ("engine", f"{compiled}, {self.schedule.steps_per_call} steps a call, "
-             f"{training.precision}"),
+            (
+                "networks",
+                f"{config.network.family}{labels}: generator {sizes[0]}, "
+                f"discriminator {sizes[1]} parameters",
+            ),
+            (
+                "game",
+                f"{config.objective.get('name', 'non_saturating')}{penalties}, "
+                f"k = {training.discriminator_steps}, batch {training.batch_size}",
+            ),
+            (
+                "engine",
+                f"{compiled}, {self.schedule.steps_per_call} steps a call, {training.precision}",
+            ),
             ("length", f"{training.epochs} epochs of {self.schedule.steps_per_epoch} steps"),
         ]
 

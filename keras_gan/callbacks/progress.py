@@ -41,8 +41,10 @@ class Progress(Cadence):
             self.last_line = time.monotonic()
             epoch = iteration / self.steps_per_epoch
             epochs = self.total // self.steps_per_epoch
-            left = (self.last_line - self.began) * (self.total - iteration) / max(
-                iteration - self.first, 1
+            left = (
+                (self.last_line - self.began)
+                * (self.total - iteration)
+                / max(iteration - self.first, 1)
             )
             print(
                 f"epoch {epoch:.1f}/{epochs}  step {iteration}/{self.total}  "

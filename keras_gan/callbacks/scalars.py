@@ -38,7 +38,9 @@ class ScalarWriter(Cadence):
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         drop_rows_after(self.run / "metrics.jsonl", self.iteration)
-        self.metrics_file = open(self.run / "metrics.jsonl", "a", encoding="utf-8")
+        self.metrics_file = open(  # noqa: SIM115 (closed in on_train_end)
+            self.run / "metrics.jsonl", "a", encoding="utf-8"
+        )
         board = self.run / "tensorboard"
         self.writer = tf.summary.create_file_writer(str(board))
         self.optimum_writer = tf.summary.create_file_writer(str(board / "optimum"))

@@ -9,15 +9,17 @@ tensorflow-datasets. To add a kind: one module with a loader, one line here.
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from keras_gan.config import DataConfig
 from keras_gan.data import arrays, densities, digits, folder, tfds
 from keras_gan.data.source import Source
-from keras_gan.errors import DataError, suggestion
+from keras_gan.errors import DataError
 
-__all__ = ["BUNDLED", "Source", "load_source"]
+__all__ = ["BUNDLED", "Source", "load_source", "located"]
 
 #: Data sets that need no files and no network.
 BUNDLED: dict[str, Callable[[DataConfig], Source]] = {
@@ -40,17 +42,40 @@ def load_source(config: DataConfig) -> Source:
             data set that would have to be downloaded where there is no network.
     """
     source = _loader(config)(config)
-    if source.num_samples == 0:
+    if source.images.size == 0:
         raise DataError(f"The data set {config.name} ({config.split}) is empty.")
     return dataclasses.replace(source, name=config.name)
+
+
+def located(config: DataConfig) -> DataConfig:
+    """Finds the data without reading them; does not import TensorFlow.
+
+    Returns:
+        `config` with whole paths, so that it means the same from every folder.
+
+    Raises:
+        DataError: they are not there, and can't be downloaded now.
+    """
+    directory = config.directory and os.path.abspath(Path(config.directory).expanduser())
+    config = dataclasses.replace(config, directory=directory)
+    loader = _loader(config)
+    if loader is tfds.load:
+        tfds.locate(config)
+    elif config.name not in BUNDLED:
+        name = os.path.abspath(Path(config.name).expanduser())
+        config = dataclasses.replace(config, name=name)
+    return config
 
 
 def _loader(config: DataConfig) -> Callable[[DataConfig], Source]:
     if config.name in BUNDLED:
         return BUNDLED[config.name]
+    if not config.name:
+        raise DataError("`data.name` should be a data set's name or a path. Received: nothing.")
     path = Path(config.name).expanduser()
     named_as_path = path.name != config.name or path.suffix == ".npz"
-    if not named_as_path and tfds.is_known(config.name):
+    # Names may have a slash (emnist/letters): there, a path that exists comes first.
+    if not (named_as_path and path.exists()) and tfds.is_known(config.name):
         return tfds.load
     if path.is_file():
         if path.suffix != ".npz":
@@ -66,10 +91,15 @@ def _loader(config: DataConfig) -> Callable[[DataConfig], Source]:
     names = [*BUNDLED, *tfds.known_names()]
     raise DataError(
         f"There is no data set `{config.name}`, and no folder of that name."
-        f"{suggestion(config.name, names) if len(names) < 20 else _near(config.name, names)}"
+        f"{_near(config.name, names)}"
     )
 
 
 def _near(name: str, names: list[str]) -> str:
-    hint = suggestion(name, names)
-    return hint if "Did you mean" in hint else " See `keras-gan datasets`."
+    """A hint to the nearest of hundreds of names, of which some are always a little alike."""
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
+    return (
+        f" Did you mean `{near[0]}`?"
+        if near
+        else " Name yours with --data; see `keras-gan datasets`."
+    )

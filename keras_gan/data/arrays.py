@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import struct
-import zipfile
 import zlib
 from pathlib import Path
 
@@ -22,17 +21,21 @@ _LABELS = ("labels", "y", "arr_1", "targets")
 def load_npz(config: DataConfig) -> Source:
     """Loads an .npz with `images` (and `labels`), or `x_train`, `y_train`, `x_test`, ....
 
-    Images are (n, h, w), (n, h, w, 1) or (n, h, w, 3); uint8, or floats in [0, 1]
-    or [-1, 1]. Labels are one class a row.
+    Images are (n, h, w), (n, h, w, 1) or (n, h, w, 3); whole numbers 0..255 (or
+    0 and 1 alone: black and white), or floats in [0, 1] or [-1, 1]. Labels are
+    one class a row, whole numbers or texts, (n,) or (n, 1).
 
     Raises:
         DataError: unreadable, no images in it, or values of another kind.
     """
     path = Path(config.name).expanduser()
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.ndarray):
+            raise ValueError("it is a single array, as .npy files are")
+        with archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error, EOFError, AttributeError) as error:
+    except Exception as error:  # zipfile, zlib and NumPy raise many kinds
         raise DataError(f"Can't read {path} as an .npz of plain arrays: {error}.") from error
     splits = _npz_splits(arrays)
     if not splits:
@@ -40,19 +43,15 @@ def load_npz(config: DataConfig) -> Source:
             f"{path} has no array named images, x or x_train. It has: "
             f"{', '.join(sorted(arrays)) or 'nothing'}."
         )
-    split, part = part_of(config.split, {name: len(x) for name, (x, _) in splits.items()})
+    split, part = part_of(
+        config.split, {name: len(np.atleast_1d(x)) for name, (x, _) in splits.items()}
+    )
     images, labels = splits[split]
-    if labels is not None and labels.shape != (len(images),):
-        raise DataError(
-            f"{path}: labels should be one class for each of the {len(images)} images. "
-            f"Received: shape {labels.shape}."
-        )
-    images = to_size(_as_uint8(images[part], path), config.image_size, config.channels)
-    if labels is None:
-        return Source(config.name, images)
-    # Ids follow the classes of the whole file, so that every part has the same.
-    ids, names = class_ids(labels)
-    return Source(config.name, images, ids[part], names)
+    # Scales and ids follow the whole array, so that every part has the same.
+    images = _as_uint8(images, path)
+    ids, names = (None, None) if labels is None else _as_ids(labels, len(images), path)
+    images = to_size(images[part], config.image_size, config.channels)
+    return Source(config.name, images, None if ids is None else ids[part], names)
 
 
 def _npz_splits(arrays: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
@@ -60,9 +59,22 @@ def _npz_splits(arrays: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np
     for split, suffix in (("train", ""), ("train", "_train"), ("test", "_test")):
         images = next((arrays[n + suffix] for n in _IMAGES if n + suffix in arrays), None)
         labels = next((arrays[n + suffix] for n in _LABELS if n + suffix in arrays), None)
-        if images is not None and images.ndim >= 1:
+        if images is not None:
             splits[split] = (images, labels)
     return splits
+
+
+def _as_ids(labels: np.ndarray, count: int, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    if labels.shape not in ((count,), (count, 1)):
+        raise DataError(
+            f"{path}: labels should be one class for each of the {count} images. "
+            f"Received: shape {labels.shape}."
+        )
+    if labels.dtype.kind == "f":
+        if not (np.isfinite(labels) & (labels == np.round(labels))).all():
+            raise DataError(f"{path}: labels should be whole numbers or texts.")
+        labels = labels.astype(np.int64)
+    return class_ids(labels)
 
 
 def _as_uint8(images: np.ndarray, path: Path) -> np.ndarray:
@@ -73,13 +85,13 @@ def _as_uint8(images: np.ndarray, path: Path) -> np.ndarray:
             f"{path}: images should be (n, height, width) or (n, height, width, 1 or 3). "
             f"Received: shape {images.shape}."
         )
-    if images.dtype == np.uint8 or not len(images):
-        return images.astype(np.uint8)
-    if not np.issubdtype(images.dtype, np.number) or np.iscomplexobj(images):
+    if images.dtype.kind not in "buif":
         raise DataError(f"{path}: images should be numbers. Received: {images.dtype}.")
-    low, high = float(images.min()), float(images.max())
-    if np.issubdtype(images.dtype, np.integer) and 0 <= low and high <= 255:
-        return images.astype(np.uint8)
+    low, high = float(images.min(initial=255)), float(images.max(initial=0))
+    if images.dtype.kind in "bui" and 0 <= low and high <= 1:
+        return images.astype(np.uint8) * np.uint8(255)
+    if images.dtype.kind in "ui" and 0 <= low and high <= 255:
+        return images.astype(np.uint8, copy=False)
     if not (-1.0 <= low and high <= 1.0):  # also where there are NaNs
         raise DataError(
             f"{path}: images should be uint8, or floats in [0, 1] or [-1, 1]. "
@@ -107,9 +119,7 @@ def load_idx(config: DataConfig) -> Source:
     """
     folder = Path(config.name).expanduser()
     found = {s: f for s, p in _PREFIXES.items() if (f := _idx_file(folder, p, "images"))}
-    name = config.split.split("[")[0]
-    if name not in found:
-        part_of(config.split, dict.fromkeys(found, 0))
+    name, _ = part_of(config.split, dict.fromkeys(found, 0))
     images = _read_idx(found[name])
     split, part = part_of(config.split, {name: len(images)})
     if images.ndim == 3:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from keras_gan.config import DataConfig
-from keras_gan.data.source import Source, fit_picture, part_of
+from keras_gan.data.source import Source, check_memory, fit_picture, part_of
 from keras_gan.errors import DataError
 
-EXTENSIONS = frozenset(".png .jpg .jpeg .bmp .gif .webp .tif .tiff .ppm .pgm".split())
+EXTENSIONS = frozenset(
+    [".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"]
+)
 DEFAULT_SIZE = 64
 _GREY = ("1", "L", "LA", "I", "F")
 _WORKERS = 4
@@ -21,6 +25,7 @@ _WORKERS = 4
 def load(config: DataConfig) -> Source:
     """Loads every picture under the folder, resized and centre-cropped.
 
+    Links are followed; what is hidden (its name starts with a dot) is left out.
     Without `image_size` pictures that all have one size keep it, where it is at
     most 128; others become 64x64. Without `channels` they are grey if all are.
     Subfolders are classes, if every picture lies in one. Files that can't be
@@ -30,7 +35,7 @@ def load(config: DataConfig) -> Source:
         DataError: no pictures, or none that can be decoded.
     """
     root = Path(config.name).expanduser()
-    files = sorted(f for f in root.rglob("*") if f.suffix.lower() in EXTENSIONS and f.is_file())
+    files = sorted(f for f in _files(root) if f.suffix.lower() in EXTENSIONS and f.is_file())
     if not files:
         raise DataError(
             f"There are no pictures in {config.name} "
@@ -40,6 +45,7 @@ def load(config: DataConfig) -> Source:
         headers = list(pool.map(_header, files))
     headers = {f: h for f, h in zip(files, headers, strict=True) if not isinstance(h, str)}
     size, channels = _shape(config, list(headers.values()))
+    check_memory(config.name, len(headers), (*size, channels))
     with ThreadPoolExecutor(_WORKERS) as pool:
         decoded = list(pool.map(lambda f: _decode(f, size, channels), headers))
     kept = {f: d for f, d in zip(headers, decoded, strict=True) if not isinstance(d, str)}
@@ -61,11 +67,24 @@ def load(config: DataConfig) -> Source:
     )
 
 
+def _files(root: Path) -> Iterator[Path]:
+    """All files below `root`, through links too, each folder once."""
+    seen = set()
+    for folder, names, files in os.walk(root, followlinks=True):
+        names[:] = [n for n in names if not n.startswith(".")]
+        if (real := os.path.realpath(folder)) in seen:
+            names.clear()
+            continue
+        seen.add(real)
+        yield from (Path(folder, name) for name in files if not name.startswith("."))
+
+
 def _header(file: Path) -> tuple[tuple[int, int], str] | str:
-    """Returns ((height, width), mode), or why the file can't be opened."""
+    """Returns ((height, width) as seen upright, mode), or why the file can't be opened."""
     try:
         with Image.open(file) as picture:
-            return (picture.height, picture.width), picture.mode
+            turned = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+            return picture.size if turned else picture.size[::-1], picture.mode
     except Exception as error:  # Pillow's decoders raise many kinds
         return str(error)
 

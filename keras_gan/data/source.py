@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 
 import numpy as np
@@ -80,6 +81,19 @@ def part_of(split: str, parts: dict[str, int]) -> tuple[str, slice]:
     return name, slice(row(start), row(stop))
 
 
+LARGEST_BYTES = 8 * 2**30
+
+
+def check_memory(name: str, count: int, shape: tuple[int, ...]) -> None:
+    """Raises DataError where `count` uint8 images of `shape` would not fit into memory."""
+    size = count * math.prod(shape)
+    if size > LARGEST_BYTES:
+        raise DataError(
+            f"{name} at {shape[0]}x{shape[1]} takes {size / 2**30:.1f} GiB of memory. Set a "
+            "smaller data.image_size, or a part of it: --set 'data.split=train[:10000]'."
+        )
+
+
 def to_size(images: np.ndarray, image_size: int | None, channels: int | None) -> np.ndarray:
     """Brings uint8 (n, h, w, c) to `image_size` squares of `channels`; None keeps what is."""
     height, width, depth = images.shape[1:]
@@ -87,6 +101,7 @@ def to_size(images: np.ndarray, image_size: int | None, channels: int | None) ->
     channels = channels or depth
     if (height, width, depth) == (*size, channels):
         return images
+    check_memory("The data set", len(images), (*size, channels))
     resized = np.empty((len(images), *size, channels), np.uint8)
     for row, image in enumerate(images):
         picture = Image.fromarray(image[..., 0] if depth == 1 else image[..., :3])
@@ -97,8 +112,8 @@ def to_size(images: np.ndarray, image_size: int | None, channels: int | None) ->
 def fit_picture(picture: Image.Image, size: tuple[int, int], channels: int) -> np.ndarray:
     """Resizes and centre-crops one picture to uint8 (height, width, channels).
 
-    The shorter side is fitted and the longer cut on both ends. 16-bit grey is
-    scaled to 8 bits, what is transparent is laid on white.
+    The shorter side is fitted and the longer cut on both ends. What is
+    transparent is laid on white.
     """
     picture = as_mode(picture, "L" if channels == 1 else "RGB")
     if picture.size != (size[1], size[0]):
@@ -107,12 +122,19 @@ def fit_picture(picture: Image.Image, size: tuple[int, int], channels: int) -> n
 
 
 def as_mode(picture: Image.Image, mode: str) -> Image.Image:
-    """Converts any picture to `L` or `RGB`."""
+    """Converts any picture, upright as its EXIF orientation has it, to `L` or `RGB`.
+
+    16-bit grey becomes 8-bit. Modes I and F do not say what white is: 1, 255 or
+    65535, the least that no value exceeds.
+    """
     picture = ImageOps.exif_transpose(picture)
     if picture.mode.startswith("I") or picture.mode == "F":
-        values = np.asarray(picture, np.float64)
-        scale = 257.0 if values.max(initial=0.0) > 255 else 1.0
-        picture = Image.fromarray(np.clip(np.round(values / scale), 0, 255).astype(np.uint8))
+        values = np.nan_to_num(np.asarray(picture, np.float64))
+        white = 65535.0
+        if picture.mode in ("I", "F"):
+            white = next((w for w in (1.0, 255.0) if values.max(initial=0.0) <= w), white)
+        values = np.clip(np.round(values * (255.0 / white)), 0, 255)
+        picture = Image.fromarray(values.astype(np.uint8))
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, (255, 255, 255, 255))

@@ -38,7 +38,8 @@ class SpectralNormalization(keras.layers.Layer):
         self.use_bias = use_bias
 
     def build(self, input_shape):
-        self.layer.build(input_shape)
+        if not self.layer.built:  # it is, when it comes back from a saved config
+            self.layer.build(input_shape)
         outputs = self.layer.kernel.shape[-1]
         self.u = self.add_weight(
             name="u",

@@ -1,0 +1,113 @@
+"""`keras-gan fit`: what it says and leaves, dry runs, interruptions, going on."""
+
+import contextlib
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import PROGRAM, QUICK, everything, npz
+from PIL import Image
+
+from keras_gan import checkpoints, load
+
+
+def test_a_fit_says_what_it_does_and_leaves_a_whole_run(cli, tmp_path):
+    data = npz(tmp_path / "tiny.npz")
+    result = cli(
+        "fit", "digits", "--epochs=2", "--batch-size=8", "--data=tiny.npz", "--seed=5", *QUICK
+    )
+    assert result.exit_code == 0, result.stderr
+    run = load()  # the newest under ./runs
+    assert result.stdout == f"{run.path}\n"
+    assert run.path.parent == Path("runs/digits")
+    said = result.stderr
+    assert f"data       {data}: 40 images of 8x8x1" in said
+    assert "relativistic + r1 0.1, k = 1, batch 8" in said
+    assert "2 epochs of 5 steps" in said
+    assert f"watch      tensorboard --logdir {run.path.parent}" in said
+    assert f"next: keras-gan sample {run.path} --out samples.png" in said
+    assert "\r" not in said  # no progress bar where there is no terminal
+
+    config = yaml.safe_load((run.path / "config.yaml").read_text())
+    assert config == run.config.to_dict()
+    assert (config["seed"], config["training"]["epochs"], config["data"]["name"]) == (5, 2, data)
+    steps = ["000000000", "000000010"]
+    assert [p.name for p in checkpoints.list_checkpoints(run.checkpoints)] == steps
+    for name in steps:
+        with Image.open(run.path / "samples" / f"{name}.png") as grid:
+            assert grid.size == (331, 331)  # 10 x 10 digits of 8 pixels, four times enlarged
+    assert [row["iteration"] for row in run.metrics()] == [10]
+    assert list((run.path / "tensorboard").glob("events.*"))
+    names = {p.name for p in run.path.iterdir()}
+    assert names == {
+        "checkpoints",
+        "config.yaml",
+        "metrics.jsonl",
+        "run.json",
+        "samples",
+        "tensorboard",
+    }
+    assert not [p for p in everything(run.path) if ".tmp" in p]
+
+    again = cli("fit", run.path / "config.yaml", "--run-dir", "again")
+    assert again.exit_code == 0, again.stderr
+    assert load("again").config == run.config
+    rows = [
+        [{k: v for k, v in row.items() if not k.startswith("time/")} for row in r.metrics()]
+        for r in (run, load("again"))
+    ]
+    assert rows[0] == rows[1]
+
+
+def test_a_dry_run_checks_everything_and_writes_nothing(cli, tmp_path):
+    result = cli("fit", "digits", "--dry-run", "--run-dir=new")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "1,500 images of 8x8x1, 10 classes" in result.stderr
+    assert result.stderr.endswith("dry run: nothing was written\n")
+    assert everything(tmp_path) == []
+    assert cli("fit", "digits", "--dry-run", "--objective=hing").exit_code == 2
+
+
+def test_a_run_is_not_overwritten_but_the_way_to_go_on_is_named(plain_run, cli):
+    result = cli("fit", "digits", "--run-dir", plain_run)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"`keras-gan fit --resume {plain_run}` goes on with it" in result.stderr
+
+
+def test_a_finished_run_has_nothing_to_resume(plain_run, cli):
+    before = {p: p.stat().st_mtime_ns for p in plain_run.rglob("*")}
+    result = cli("fit", "--resume", plain_run)
+    assert (result.exit_code, result.stdout) == (0, f"{plain_run}\n")
+    assert "this run has come to its end; a larger --epochs goes on with it" in result.stderr
+    assert {p: p.stat().st_mtime_ns for p in plain_run.rglob("*")} == before
+
+
+def test_an_interrupted_fit_keeps_a_checkpoint_and_can_be_finished(cli, tmp_path):
+    """A real process and a real SIGINT, in the middle of its calls."""
+    command = [PROGRAM, "fit", "digits", "--epochs=100000", "--run-dir=run", *QUICK]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    metrics, deadline = Path("run/metrics.jsonl"), time.monotonic() + 120
+    while not (metrics.exists() and metrics.stat().st_size):
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.05)
+            pytest.fail(f"it ended early: {process.communicate()}")
+        assert time.monotonic() < deadline
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert out == ""
+    assert err.endswith("Stopped after a checkpoint. Go on with: keras-gan fit --resume run\n")
+    assert "Traceback" not in err
+    stopped = int(checkpoints.list_checkpoints(Path("run/checkpoints"))[-1].name)
+    assert stopped > 0
+    epochs = stopped // 23 + 1
+    resumed = cli("fit", "--resume", "run", "--epochs", epochs)
+    assert resumed.exit_code == 0, resumed.stderr
+    assert resumed.stdout == "run\n"
+    assert f"from       step {stopped} of {epochs * 23}" in resumed.stderr
+    assert int(checkpoints.list_checkpoints(Path("run/checkpoints"))[-1].name) == epochs * 23
+    iterations = [row["iteration"] for row in load("run").metrics()]
+    assert iterations == sorted(set(iterations))

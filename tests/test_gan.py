@@ -1,0 +1,416 @@
+"""GAN.train_step is Algorithm 1: who moves when, on what, and equal however it is run."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gan import networks, objectives
+from keras_gan.errors import ConfigError
+from keras_gan.gan import GAN, as_float
+
+SHAPE = (8, 8, 1)
+RNG = np.random.default_rng(0)
+IMAGES = RNG.uniform(-1, 1, size=(64, *SHAPE)).astype("float32")
+LABELS = RNG.integers(3, size=64).astype("int32")
+
+
+def small(
+    family="mlp", conditional=False, compiled=None, generator=None, discriminator=None, **options
+):
+    keras.utils.set_random_seed(0)
+    sizes = {
+        "mlp": (
+            {"hidden": [16], "activations": ["relu"], "batch_norm": True},
+            {"hidden": [16], "activations": ["leaky_relu"], "dropout": 0.3},
+        ),
+        "dcgan": ({"width": 4}, {"width": 4, "spectral_norm": True}),
+        "maxout": ({"hidden": [16]}, {"units": [8], "pieces": 2}),
+    }[family]
+    players = networks.build(
+        family,
+        latent_dim=4,
+        sample_shape=SHAPE,
+        num_classes=3 if conditional else None,
+        packing=options.get("packing", 1),
+        generator={**sizes[0], **(generator or {})},
+        discriminator={**sizes[1], **(discriminator or {})},
+    )
+    gan = GAN(*players, **options)
+    compiled = {
+        "generator_optimizer": keras.optimizers.Adam(1e-2),
+        "discriminator_optimizer": keras.optimizers.Adam(1e-2),
+        **(compiled or {}),
+    }
+    gan.compile(**compiled)
+    return gan
+
+
+def values(network):
+    return [w.numpy() for w in network.weights]
+
+
+def equal(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def changed(before, network):
+    """Names of the weights that are no longer what they were."""
+    return {
+        w.path
+        for old, w in zip(before, network.weights, strict=True)
+        if not np.array_equal(old, w.numpy())
+    }
+
+
+# ------------------------------------------------------------------ who moves when
+
+
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "maxout"])
+def test_a_discriminator_step_moves_only_the_discriminator(family, monkeypatch):
+    """Batch-norm statistics of G included: G's update is left out here."""
+    gan = small(family)
+    monkeypatch.setattr(gan.generator_optimizer, "apply", lambda *a: None)
+    before = values(gan.generator), values(gan.discriminator)
+    real = tf.constant(IMAGES[:8])
+    update, _ = gan._discriminator_gradients(real, gan._latents(real, 0), None, 0)
+    gan.discriminator_optimizer.apply(*update)
+    assert changed(before[0], gan.generator) == set()
+    assert changed(before[1], gan.discriminator) >= {
+        w.path for w in gan.discriminator.trainable_weights if "bias" not in w.path
+    }
+
+
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "maxout"])
+def test_a_generator_step_moves_only_the_generator(family):
+    """The u of D's spectral norm included."""
+    gan = small(family, discriminator={"spectral_norm": True})
+    before = values(gan.generator), values(gan.discriminator)
+    real = tf.constant(IMAGES[:8])
+    update, _ = gan._generator_gradients(gan._latents(real, 1), None, tf.zeros((8, 1)), 1)
+    gan.generator_optimizer.apply(*update)
+    assert changed(before[1], gan.discriminator) == set()
+    assert {w.path for w in gan.generator.trainable_weights if "kernel" in w.path} <= changed(
+        before[0], gan.generator
+    )
+
+
+def test_batch_norm_statistics_move_once_a_round():
+    """G is called in D's step and in its own; only its own counts: momentum 0.99, one move."""
+    gan = small("mlp")
+    norm = next(x for x in gan.generator.layers if "batch_norm" in x.name)
+    gan.train_step(tf.constant(IMAGES[:16]))
+    latent = gan_latents_of_generator_step(gan, iteration=0, rows=16)
+    dense = small("mlp").generator.layers[1]  # as it was before the step: same seed
+    mean = (latent @ dense.get_weights()[0]).mean(0)
+    np.testing.assert_allclose(norm.moving_mean, 0.01 * mean, rtol=1e-4, atol=1e-7)
+
+
+def gan_latents_of_generator_step(gan, iteration, rows):
+    after = int(gan.iteration.numpy())
+    gan.iteration.assign(iteration)
+    latent = gan._latents(tf.zeros((rows, 1)), use=gan.discriminator_steps)
+    gan.iteration.assign(after)
+    return latent.numpy()
+
+
+def test_spectral_norm_state_moves_in_the_discriminators_step():
+    gan = small("dcgan")
+    u = [w for w in gan.discriminator.weights if w.path.endswith("/u")]
+    before = [w.numpy() for w in u]
+    gan.train_step(tf.constant(IMAGES[:8]))
+    assert all(not np.array_equal(a, b.numpy()) for a, b in zip(before, u, strict=True))
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_k_discriminator_updates_and_one_generator_update_a_round(k):
+    gan = small(discriminator_steps=k)
+    for _ in range(2):
+        gan.train_step(tf.constant(IMAGES[: 8 * k]))
+    assert int(gan.discriminator_optimizer.iterations) == 2 * k
+    assert int(gan.generator_optimizer.iterations) == 2
+    assert int(gan.iteration.numpy()) == 2
+
+
+def test_each_of_the_k_steps_sees_its_own_images_and_latents(monkeypatch):
+    gan = small(discriminator_steps=3)
+    seen = []
+    original = gan._discriminator_gradients
+
+    def spy(real_images, latent, labels, use):
+        seen.append((real_images.numpy(), latent.numpy()))
+        return original(real_images, latent, labels, use=use)
+
+    monkeypatch.setattr(gan, "_discriminator_gradients", spy)
+    gan.train_step(tf.constant(IMAGES[:24]))
+    np.testing.assert_array_equal(np.concatenate([x for x, _ in seen]), IMAGES[:24])
+    latents = np.concatenate([z for _, z in seen])
+    assert len(np.unique(latents[:, 0])) == 24
+
+
+def test_alternating_and_simultaneous_updates_by_hand():
+    """D(x) = a x, G(z) = b + 0 z, plain SGD, Wasserstein: both updates in closed form.
+
+    d(D loss)/da = b - mean(x); d(G loss)/db = -a, with the new a when alternating.
+    """
+    x, a, b, rate = 2.0, 0.5, -1.0, 0.1
+    for updates, seen_a in (("alternating", a + rate * (x - b)), ("simultaneous", a)):
+        latent = keras.Input((1,), name="latent")
+        bias = keras.layers.Dense(
+            1,
+            kernel_initializer="zeros",
+            use_bias=True,
+            bias_initializer=keras.initializers.Constant(b),
+        )
+        generator = keras.Model({"latent": latent}, bias(latent))
+        images = keras.Input((1,), name="images")
+        slope = keras.layers.Dense(
+            1, use_bias=False, kernel_initializer=keras.initializers.Constant(a)
+        )
+        discriminator = keras.Model({"images": images}, slope(images))
+        gan = GAN(generator, discriminator, updates=updates, ema_decay=0)
+        gan.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate), "wasserstein")
+        gan.train_step(tf.fill((4, 1), x))
+        np.testing.assert_allclose(slope.get_weights()[0], [[a + rate * (x - b)]], rtol=1e-6)
+        np.testing.assert_allclose(bias.get_weights()[1], [b + rate * seen_a], rtol=1e-6)
+
+
+def test_the_average_follows_its_recurrence():
+    gan = small(ema_decay=0.5)
+    expected = values(gan.generator)
+    for t in range(4):
+        gan.train_step(tf.constant(IMAGES[:8]))
+        rate = 1 - min(0.5, (1 + t) / (10 + t))
+        expected = [
+            e + rate * (w - e) for e, w in zip(expected, values(gan.generator), strict=True)
+        ]
+    for got, want in zip(values(gan.generator_ema), expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-7)
+
+
+def test_without_an_average_the_generator_itself_draws():
+    gan = small(ema_decay=0)
+    assert gan.generator_ema is None
+    assert gan.sampler is gan.generator
+
+
+# ------------------------------------------------------------------ equal however run
+
+
+def train(gan, rounds=4, rows=16, how="eager", labels=None):
+    step = {
+        "eager": gan.train_step,
+        "graph": tf.function(gan.train_step),
+        "xla": tf.function(gan.train_step, jit_compile=True),
+    }[how]
+    for n in range(rounds):
+        images = tf.constant(IMAGES[n * rows : (n + 1) * rows])
+        logs = step(
+            images if labels is None else (images, tf.constant(labels[n * rows : (n + 1) * rows]))
+        )
+    return {k: float(v) for k, v in logs.items()}
+
+
+@pytest.mark.parametrize("family", ["mlp", "dcgan"])
+@pytest.mark.parametrize("how", ["graph", "xla"])
+def test_eager_equals_graph_and_xla(family, how):
+    """To rounding. Two things would differ for no fault of the step: XLA's stateless random
+    numbers are not the graph's, so the latents are given; and Adam would turn a gradient
+    that is 0 but for rounding into a full step, so the optimizer is SGD."""
+
+    def fresh():
+        gan = small(
+            family,
+            discriminator={"dropout": 0.0},
+            compiled={
+                "generator_optimizer": keras.optimizers.SGD(0.05),
+                "discriminator_optimizer": keras.optimizers.SGD(0.05),
+                "penalties": {"r1": {"weight": 0.1, "every": 2}, "r2": {"weight": 0.1}},
+            },
+        )
+        gan._latents = lambda real, use: tf.constant(IMAGES[:16, 0, :4, 0]) * (1.0 + use)
+        return gan
+
+    eager, other = fresh(), fresh()
+    a, b = train(eager), train(other, how=how)
+    assert a == pytest.approx(b, rel=1e-4, abs=1e-5)
+    for network in ("generator", "discriminator", "generator_ema"):
+        for x, y in zip(
+            values(getattr(eager, network)), values(getattr(other, network)), strict=True
+        ):
+            np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "maxout"])
+def test_the_same_seed_gives_the_same_bits_and_another_does_not(family):
+    first, second, third = small(family), small(family), small(family, seed=1)
+    for gan in (first, second, third):
+        train(gan, how="graph")
+    assert equal(values(first), values(second))
+    assert not equal(values(first.generator), values(third.generator))
+
+
+@pytest.mark.parametrize("family", ["mlp", "maxout"])
+def test_dropout_is_a_function_of_the_iteration(family):
+    """It has no state to lose: two GANs at the same iteration drop the same units."""
+    first, second = small(family), small(family)
+    images = tf.constant(IMAGES[:8])
+    for _ in range(3):
+        keras.ops.convert_to_numpy(first._discriminate(images, None, 0, update_state=False))
+    a = first._discriminate(images, None, 0, update_state=False)
+    b = second._discriminate(images, None, 0, update_state=False)
+    np.testing.assert_array_equal(a, b)
+    first.iteration.assign(5)
+    assert not np.array_equal(a, first._discriminate(images, None, 0, update_state=False))
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("objective", objectives.OBJECTIVES)
+def test_mixed_precision_trains_with_every_objective(precision, objective):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        gan = small("mlp", compiled={"objective": objective, "penalties": {"r1": {"weight": 0.1}}})
+    finally:
+        keras.config.set_dtype_policy(before)
+    scaled = isinstance(gan.discriminator_optimizer, keras.optimizers.LossScaleOptimizer)
+    assert scaled == (precision == "mixed_float16")
+    start = values(gan.generator)
+    logs = train(gan, how="graph")
+    assert all(np.isfinite(v) for v in logs.values()), logs
+    # A loss scale of 2^15 may skip a first step; not all four.
+    assert not equal(start, values(gan.generator))
+    assert {str(w.dtype) for w in gan.generator.weights} == {"float32"}
+
+
+def test_gradient_norms_are_reported_without_the_loss_scale():
+    plain = small("mlp", discriminator={"dropout": 0.0})
+    logs = train(plain, rounds=1)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        scaled = small("mlp", discriminator={"dropout": 0.0})
+    finally:
+        keras.config.set_dtype_policy("float32")
+    again = train(scaled, rounds=1)
+    for player in ("generator", "discriminator"):
+        name = f"gradient_norm/{player}"
+        assert again[name] == pytest.approx(logs[name], rel=0.02)  # half precision
+
+
+# ------------------------------------------------------------------ plain Keras
+
+
+def test_keras_fit_on_arrays_with_callbacks(tmp_path):
+    gan = small()
+    history = gan.fit(
+        IMAGES,
+        batch_size=16,
+        epochs=2,
+        verbose=0,
+        callbacks=[
+            keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.weights.h5", save_weights_only=True)
+        ],
+    )
+    assert int(gan.iteration.numpy()) == 8
+    assert set(history.history) >= {"V(D,G)", "D(x)", "D(G(z))", "loss/generator"}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["1.weights.h5", "2.weights.h5"]
+    again = small()
+    again.load_weights(tmp_path / "2.weights.h5")
+    assert int(again.iteration.numpy()) == 8
+    assert equal(values(gan), values(again))
+    slots = [gan.generator_optimizer.variables, again.generator_optimizer.variables]
+    assert equal(*[[v.numpy() for v in s] for s in slots])
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"jit_compile": True}, {"run_eagerly": True}, {"steps_per_execution": 2}]
+)
+def test_keras_fit_on_a_data_set_of_images_and_labels(options):
+    gan = small(conditional=True, compiled=options)
+    data = tf.data.Dataset.from_tensor_slices((IMAGES, LABELS)).batch(16, drop_remainder=True)
+    gan.fit(data, epochs=1, verbose=0)
+    assert int(gan.iteration.numpy()) == 4
+    images = gan.predict(
+        {"latent": np.zeros((5, 4), "float32"), "labels": np.array([0, 1, 2, 0, 1])}, verbose=0
+    )
+    assert images.shape == (5, *SHAPE)
+
+
+def test_the_model_is_called_with_latents():
+    gan = small()
+    assert gan(np.zeros((3, 4), "float32")).shape == (3, *SHAPE)
+
+
+def test_uint8_images_are_brought_to_the_range_of_the_networks():
+    got = as_float(tf.constant([0, 255], tf.uint8))
+    np.testing.assert_array_equal(got, [-1.0, 1.0])
+    np.testing.assert_array_equal(as_float(tf.constant([0.25])), [0.25])
+
+
+def test_packing_shows_the_discriminator_several_images_at_once():
+    gan = small(packing=2)
+    train(gan, rounds=1, rows=16)
+    assert gan.discriminator.inputs[0].shape == (None, 8, 8, 2)
+
+
+def test_instance_noise_fades():
+    gan = small(instance_noise=0.5, instance_noise_steps=10)
+    zeros = tf.zeros((1000, 1))
+    for iteration, stddev in ((0, 0.5), (5, 0.25), (10, 0.0), (50, 0.0)):
+        gan.iteration.assign(iteration)
+        assert np.std(gan._noisy(zeros, 0)) == pytest.approx(stddev, rel=0.08)  # 3.5 sigma
+
+
+def test_logged_values_are_those_of_the_game():
+    gan = small(
+        compiled={"objective": "hinge", "penalties": {"r1": {"weight": 0.5}}},
+        discriminator={"dropout": 0.0},
+    )
+    logs = train(gan, rounds=1)
+    assert set(logs) == {
+        "V(D,G)",
+        "value/hinge",
+        "D(x)",
+        "D(G(z))",
+        "loss/discriminator",
+        "loss/generator",
+        "penalty/r1",
+        "gradient_norm/discriminator",
+        "gradient_norm/generator",
+    }
+    assert logs["loss/discriminator"] == pytest.approx(
+        -logs["value/hinge"] + logs["penalty/r1"], rel=1e-5
+    )
+    assert 0 < logs["D(x)"] < 1
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: small(packing=2, conditional=True), "unconditional"),
+        (lambda: small(updates="sometimes"), "alternating or simultaneous"),
+        (lambda: small(latent_distribution="gamma"), "latent distribution"),
+        (lambda: small(ema_decay=1.0), "ema_decay"),
+        (
+            lambda: small(discriminator_steps=3).train_step(tf.constant(IMAGES[:8])),
+            "multiple of 3.*Received: 8",
+        ),
+        (lambda: small(conditional=True).train_step(tf.constant(IMAGES[:8])), "conditional"),
+        (
+            lambda: (
+                small().fit(IMAGES[:10], batch_size=4, verbose=0)
+                and small(discriminator_steps=4).fit(IMAGES[:10], batch_size=10, verbose=0)
+            ),
+            "multiple of 4",
+        ),
+    ],
+)
+def test_wrong_use_is_named(call, said):
+    with pytest.raises((ConfigError, tf.errors.InvalidArgumentError), match=said):
+        call()
+
+
+def test_networks_that_do_not_fit_each_other_are_refused():
+    first, second = small(), small("mlp", packing=2)
+    with pytest.raises(ConfigError, match=r"samples of shape \(8, 8, 1\)"):
+        GAN(first.generator, second.discriminator)

@@ -1,0 +1,266 @@
+"""From a recipe to a run: every recipe trains, a resumed run is the uninterrupted one."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gan import checkpoints, load, load_config, training
+from keras_gan.config import override, recipe_names
+from keras_gan.errors import ConfigError, RunError
+from keras_gan.runs import Run
+
+RNG = np.random.default_rng(0)
+
+#: What makes each recipe small without changing what it is.
+SMALL = {
+    "mlp": {"network.generator.hidden": [16, 16], "network.discriminator.hidden": [16] * 3},
+    "maxout": {"network.generator.hidden": [16, 16], "network.discriminator.units": [8, 8]},
+    "dcgan": {"network.generator.width": 4, "network.discriminator.width": 4},
+}
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """A labelled data set of 48 images, as files of the shapes that recipes have."""
+    folder = tmp_path_factory.mktemp("data")
+    for side, channels in ((28, 1), (32, 3), (64, 3)):
+        images = RNG.integers(256, size=(48, side, side, channels)).astype(np.uint8)
+        np.savez(folder / f"{side}.npz", images=images, labels=np.arange(48) % 10)
+    return folder
+
+
+def small_config(name, tiny, **more):
+    config = load_config(name)
+    values = dict(SMALL[config.network.family])
+    hidden = config.network.discriminator.get("hidden")
+    if hidden:
+        values["network.discriminator.hidden"] = [16] * len(hidden)
+    if config.network.generator.get("hidden") and config.network.family == "mlp":
+        values["network.generator.hidden"] = [16] * len(config.network.generator["hidden"])
+    if config.data.name in ("mnist", "fashion_mnist", "cifar10"):
+        side = 32 if config.data.name == "cifar10" else 28
+        values |= {"data.name": str(tiny / f"{side}.npz"), "data.split": "train"}
+    elif config.data.name == "photos":
+        values["data.name"] = str(tiny / "64.npz")
+    values |= {"training.batch_size": 16, "training.epochs": 1, "output.sample_count": 20}
+    return override(config, {**values, **more})
+
+
+def weights(path):
+    """All that a checkpoint holds, by name."""
+    import h5py
+
+    found = {}
+    newest = checkpoints.list_checkpoints(path / "checkpoints")[-1]
+    with h5py.File(newest / checkpoints.STATE) as file:
+        file.visititems(
+            lambda name, item: found.update({name: item[()]}) if hasattr(item, "shape") else None
+        )
+    return found
+
+
+def rows(path):
+    """metrics.jsonl without its wall-clock values."""
+    lines = (path / "metrics.jsonl").read_text().splitlines()
+    return [
+        {k: v for k, v in json.loads(line).items() if not k.startswith("time/")} for line in lines
+    ]
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_trains_three_steps_and_can_be_loaded(name, tiny, tmp_path):
+    config = small_config(name, tiny)
+    config = override(
+        config, {"data.split": f"train[:{3 * 16 * config.training.discriminator_steps}]"}
+    )
+    run = training.fit(config, tmp_path / "run")
+    last = rows(run.path)[-1] if rows(run.path) else {}
+    assert checkpoints.list_checkpoints(run.checkpoints)[-1].name == "000000003"
+    assert all(np.isfinite(v) for v in last.values())
+    assert sorted(p.name for p in (run.path / "samples").iterdir())[0] == "000000000.png"
+    again = load(run.path)
+    assert again.config == config
+    assert again.generator.output_shape[1:] == run.sample_shape
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings"),
+    [
+        ("mnist", {}),
+        ("mnist_maxout", {}),  # dropout, annealed SGD
+        pytest.param(
+            "mnist_conditional", {"training.discriminator_steps": 2}, marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "cifar10",
+            {
+                "network.discriminator.spectral_norm": True,
+                "penalties.r1.weight": 0.1,
+                "penalties.r1.every": 2,
+            },
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "mnist_mlp",
+            {"training.precision": "mixed_float16", "training.instance_noise": 0.1},
+            marks=pytest.mark.slow,
+        ),
+    ],
+)
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(recipe, settings, tiny, tmp_path):
+    """Stopped in the middle of an epoch: weights, slots, averages, metrics, pictures."""
+    config = small_config(
+        recipe,
+        tiny,
+        **{
+            "training.epochs": 4,
+            "training.batch_size": 8,
+            "training.steps_per_call": 2,
+            "output.scalars_every_steps": 1,
+            "output.samples_every_epochs": 1.0,
+            "output.checkpoint_every_epochs": 100.0,
+            **settings,
+        },
+    )
+    whole = training.fit(config, tmp_path / "whole")
+
+    class Stop(tf.keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = int(self.model.iteration.numpy()) >= 8
+
+    broken = training.fit(config, tmp_path / "broken", [Stop()])
+    steps = 48 // 8 // config.training.discriminator_steps
+    assert 8 % steps, "the stop should lie within an epoch"
+    assert int(checkpoints.list_checkpoints(broken.checkpoints)[-1].name) == 8
+    prepared, warnings = training.prepare_resume(Run(broken.path))
+    assert warnings == []
+    training.play(prepared, broken)
+
+    first, second = weights(whole.path), weights(broken.path)
+    assert first.keys() == second.keys()
+    assert any("optimizer" in name for name in first)
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+    assert rows(whole.path) == rows(broken.path)
+    for picture in (whole.path / "samples").iterdir():
+        if (broken.path / "samples" / picture.name).exists():
+            again = (broken.path / "samples" / picture.name).read_bytes()
+            assert picture.read_bytes() == again, picture.name
+
+
+def test_two_runs_of_one_seed_are_equal_and_another_seed_is_not(tiny, tmp_path):
+    runs = [
+        training.fit(small_config("mnist", tiny, seed=seed), tmp_path / str(n))
+        for n, seed in enumerate((1, 1, 2))
+    ]
+    first, second, third = (weights(run.path) for run in runs)
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+    assert any(not np.array_equal(first[name], third[name]) for name in first)
+
+
+def test_a_finished_run_can_be_extended(tiny, tmp_path):
+    longer = training.fit(small_config("mnist", tiny, **{"training.epochs": 2}), tmp_path / "long")
+    run = training.fit(small_config("mnist", tiny), tmp_path / "short")
+    prepared, _ = training.prepare_resume(run, epochs=2)
+    training.play(prepared, run)
+    first, second = weights(longer.path), weights(run.path)
+    for name in first:
+        np.testing.assert_array_equal(first[name], second[name], err_msg=name)
+
+
+def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(tiny, tmp_path):
+    run = training.fit(small_config("mnist", tiny), tmp_path / "run")
+    *_, before, newest = checkpoints.list_checkpoints(run.checkpoints)
+    state = newest / checkpoints.STATE
+    content = bytearray(state.read_bytes())
+    content[len(content) // 2] ^= 1
+    state.write_bytes(content)
+    prepared, warnings = training.prepare_resume(Run(run.path))
+    assert len(warnings) == 1
+    assert newest.name in warnings[0]
+    assert int(prepared.gan.iteration.numpy()) == int(before.name)
+    (before / checkpoints.STATE).unlink()
+    with pytest.raises(RunError, match="no whole checkpoint"):
+        training.prepare_resume(Run(run.path))
+
+
+def test_fine_tuning_starts_from_the_other_runs_weights(tiny, tmp_path):
+    first = training.fit(small_config("mnist", tiny), tmp_path / "first")
+    config = small_config("mnist", tiny, **{"training.init_from": str(first.path), "seed": 7})
+    prepared = training.prepare(config)
+    assert int(prepared.gan.iteration.numpy()) == 0
+    for mine, other in (
+        (prepared.gan.generator, first.gan.generator),
+        (prepared.gan.generator_ema, first.generator),
+        (prepared.gan.discriminator, first.gan.discriminator),
+    ):
+        for a, b in zip(mine.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    other = override(
+        config, {"network.generator.hidden": [8] * len(config.network.generator["hidden"])}
+    )
+    with pytest.raises(ConfigError, match="other shapes"):
+        training.prepare(other)
+
+
+def test_a_float32_generator_comes_out_of_a_mixed_run(tiny, tmp_path):
+    config = small_config("mnist", tiny, **{"training.precision": "mixed_float16"})
+    run = training.fit(config, tmp_path / "run")
+    generator = load(run.path).generator
+    assert {layer.compute_dtype for layer in generator.layers} == {"float32"}
+
+
+def test_tensorboard_has_the_game_its_optimum_pictures_and_the_config(tiny, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    config = small_config(
+        "mnist",
+        tiny,
+        **{
+            "output.scalars_every_steps": 1,
+            "training.steps_per_call": 1,
+            "training.epochs": 2,
+            "output.samples_every_epochs": 1.0,
+        },
+    )
+    run = training.fit(config, tmp_path / "run")
+    board = EventAccumulator(
+        str(run.path / "tensorboard"), size_guidance={"tensors": 0, "images": 0}
+    ).Reload()
+    tags = set(board.Tags()["tensors"])
+    assert {
+        "V(D,G)",
+        "D(x)",
+        "D(G(z))",
+        "loss/generator",
+        "loss/discriminator",
+        "gradient_norm/generator",
+        "gradient_norm/discriminator",
+        "time/images_per_second",
+        "samples",
+        "config",
+    } <= tags
+    steps = [event.step for event in board.Tensors("V(D,G)")]
+    assert steps == list(range(1, 7))
+    logged = [float(tf.make_ndarray(event.tensor_proto)) for event in board.Tensors("V(D,G)")]
+    assert logged == pytest.approx([row["V(D,G)"] for row in rows(run.path)])
+    assert [event.step for event in board.Tensors("samples")] == [0, 3, 6]
+    text = tf.make_ndarray(board.Tensors("config")[0].tensor_proto).item().decode()
+    assert config.to_yaml().strip() in text
+    hparams = [d for t, d in board.summary_metadata.items() if "hparams" in t]
+    assert hparams
+    optimum = EventAccumulator(str(run.path / "tensorboard" / "optimum")).Reload()
+    value = float(tf.make_ndarray(optimum.Tensors("V(D,G)")[-1].tensor_proto))
+    assert value == pytest.approx(-np.log(4))
+
+
+def test_conditional_sample_grids_have_a_row_a_class(tiny, tmp_path):
+    from PIL import Image
+
+    run = training.fit(small_config("mnist_conditional", tiny), tmp_path / "run")
+    with Image.open(next((run.path / "samples").glob("*.png"))) as picture:
+        width, height = picture.size
+    assert (width, height) == (2 * 57 + 1, 10 * 57 + 1)  # 20 samples, doubled to 56 pixels
