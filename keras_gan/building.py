@@ -43,7 +43,7 @@ def build_gan(
         )
     latents.check_distribution(config.latent.distribution)
     training = config.training
-    with _policy(precision or training.precision):
+    with _policy(precision or training.precision), _keras_errors_as_config_errors():
         generator, discriminator = networks.build(
             config.network.family,
             latent_dim=config.latent.dim,
@@ -122,6 +122,16 @@ def _numbers(path: str, options: dict, whole: tuple[str, ...] = ()) -> dict:
         key: check_value(f"{path}.{key}", value, int if key in whole else float)
         for key, value in options.items()
     }
+
+
+@contextlib.contextmanager
+def _keras_errors_as_config_errors() -> Iterator[None]:
+    """Layers check their own arguments: `hidden: [-3]`, an activation that does not exist."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise ConfigError(f"`network`: {reason}.") from error
 
 
 @contextlib.contextmanager

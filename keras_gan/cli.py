@@ -308,7 +308,11 @@ def runs(as_json) -> None:
             (
                 row["run"],
                 f"step {row['iteration']}",
-                "  ".join(f"{n} {row['metrics'][n]:.3f}" for n in shown if n in row["metrics"]),
+                "  ".join(
+                    f"{n} {row['metrics'][n]:.3f}"
+                    for n in shown
+                    if row["metrics"].get(n) is not None
+                ),
             )
             for row in rows
         ]

@@ -127,10 +127,13 @@ class Penalty:
 
 def get(table: Mapping[str, Mapping[str, float]]) -> tuple[Penalty, ...]:
     """Builds penalties from `{"r1": {"weight": 0.1, "every": 4}, ...}`."""
-    penalties = []
+    known = {field.name for field in dataclasses.fields(Penalty)} - {"name"}
     for name, options in table.items():
-        try:
-            penalties.append(Penalty(name, **options))
-        except TypeError as error:
-            raise ConfigError(f"Penalty `{name}` takes `weight` and `every`: {error}.") from error
-    return tuple(penalties)
+        for option in options:
+            if option not in known:
+                raise ConfigError(
+                    f"The penalty `{name}` has no option `{option}`.{suggestion(option, known)}"
+                )
+        if name in PENALTIES and "weight" not in options:
+            raise ConfigError(f"The penalty `{name}` needs a weight: penalties.{name}.weight.")
+    return tuple(Penalty(name, **{"weight": 0.0, **options}) for name, options in table.items())

@@ -146,6 +146,8 @@ class Run:
 def load(path: str | Path | None = None) -> Run:
     """Opens a run; without a path the newest, by creation, under `runs_root()`.
 
+    A run that was stopped before its first checkpoint gives way to an older one.
+
     `load(run).generator` is the trained network.
 
     Raises:
@@ -158,7 +160,8 @@ def load(path: str | Path | None = None) -> Run:
         raise RunError(
             f"There are no runs in {runs_root()}. `keras-gan fit digits` makes one in a minute."
         )
-    return runs[-1]
+    begun = [run for run in runs if any(run.checkpoints.glob("[0-9]*"))]
+    return (begun or runs)[-1]
 
 
 def list_runs() -> list[Run]:

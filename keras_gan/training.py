@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 import signal
 import threading
 from collections.abc import Iterable
@@ -164,14 +163,14 @@ def play(
         Whether it came to its end.
     """
     gan, schedule = training.gan, training.schedule
-    watchers = [*_callbacks(training, run), *extra_callbacks]
-    with _stopping_on_signals(gan) as stopped:
+    with _noting_signals() as received:
+        watchers = [*_callbacks(training, run), *extra_callbacks, _StopOnSignal(received)]
         for segment in _segments(int(gan.iteration.numpy()), schedule):
             gan.fit(**segment, callbacks=watchers, verbose=0, shuffle=False)
             if gan.stop_training:
                 break
-    if stopped:
-        raise Interrupted(stopped[0])
+    if received:
+        raise Interrupted(received[0])
     return int(gan.iteration.numpy()) >= schedule.total_steps
 
 
@@ -254,26 +253,37 @@ def _callbacks(training: Training, run: Run) -> list[keras.callbacks.Callback]:
     ]
 
 
+class _StopOnSignal(keras.callbacks.Callback):
+    """Ends training at the end of a call once a signal was received.
+
+    Keras clears `stop_training` at the start of a fit, so the handler can't set it.
+    """
+
+    def __init__(self, received: list[int]):
+        super().__init__()
+        self.received = received
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.received:
+            self.model.stop_training = True
+
+
 @contextmanager
-def _stopping_on_signals(gan: GAN):
-    """Lets the first SIGINT or SIGTERM end training after the call; yields those received."""
+def _noting_signals():
+    """Notes SIGINT and SIGTERM in place of dying of them; yields the list of those received."""
     received: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield received
         return
 
-    def stop(number, frame):
+    def note(number, frame):
         if received and number == signal.SIGINT:
             raise KeyboardInterrupt
         received.append(number)
-        gan.stop_training = True
 
-    before = {n: signal.signal(n, stop) for n in (signal.SIGINT, signal.SIGTERM)}
+    before = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -159,7 +159,7 @@ def test_dcgan_makes_oblong_images():
         (lambda: built("mlp", generator={"wdith": 3}), "wdith.*|hidden"),
         (lambda: built("dcgan", generator={"widht": 3}), "Did you mean `width`"),
         (lambda: built("dcgan", generator={"width": "wide"}), "whole number"),
-        (lambda: built("mlp", generator={"activations": ["relu"] * 3}), "one entry"),
+        (lambda: built("mlp", generator={"activations": ["relu"] * 3}), "1 to 2 entries"),
         (lambda: built("mlp", conditioning="projecting"), "Did you mean `projection`"),
         (lambda: networks.module_of("dcgna"), "Did you mean `dcgan`"),
     ],

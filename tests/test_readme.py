@@ -51,14 +51,12 @@ def runnable(command: str) -> list[str]:
             made = sorted(Path("runs", match[1]).iterdir())
             assert made, f"{command}: the README has no `fit {match[1]}` before it"
             arguments[position] = str(made[-1])
-    if arguments[0] == "fit":
-        if "--resume" not in arguments:
-            given = "--epochs" in arguments
-            short = SHORT[2:] if given else SHORT
-            arguments = [*arguments[:2], *short, *arguments[2:]]
-            if "photos" in arguments:
-                arguments += ["--batch-size", "16", "--set", "network.generator.width=4",
-                              "--set", "network.discriminator.width=4"]
+    if arguments[0] == "fit" and "--resume" not in arguments:
+        short = SHORT[2:] if "--epochs" in arguments else SHORT
+        arguments = [*arguments[:2], *short, *arguments[2:]]
+    if "photos" in arguments:
+        arguments += ["--batch-size", "16"]
+        arguments += [f"--set=network.{n}.width=4" for n in ("generator", "discriminator")]
     return ["2" if a == "40" else "10" if a in ("1000", "10000") else a for a in arguments]
 
 
@@ -102,8 +100,15 @@ def test_tensorboard_shows_a_run(workplace, tmp_path):
     environment = {**os.environ, "KERAS_GAN_RUNS": str(tmp_path / "runs")}
     fit = ["fit", "digits", "--epochs", "2", "--set", "output.scalars_every_steps=1"]
     assert CliRunner(env=environment).invoke(main, fit).exit_code == 0
-    command = [str(Path(sys.executable).with_name("tensorboard")), "--logdir", "runs",
-               "--host", "127.0.0.1", "--port", "0"]
+    command = [
+        str(Path(sys.executable).with_name("tensorboard")),
+        "--logdir",
+        "runs",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+    ]
     log = open(tmp_path / "log", "w+")  # noqa: SIM115
     server = subprocess.Popen(command, cwd=tmp_path, stderr=log, stdout=log)
     try:

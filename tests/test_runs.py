@@ -158,6 +158,13 @@ def test_the_newest_is_the_last_created_not_the_last_by_name_or_by_file_time(her
     assert runs.load("runs/c/3").path == Path("runs/c/3")
 
 
+def test_a_run_stopped_before_its_first_checkpoint_gives_way(here):
+    older, newer = (create(f"runs/{name}") for name in ("a", "b"))
+    assert runs.load().path == newer.path  # neither has one
+    (older.checkpoints / "000000000").mkdir()
+    assert runs.load().path == older.path
+
+
 def test_keras_gan_runs_names_the_root(here, monkeypatch):
     monkeypatch.setenv("KERAS_GAN_RUNS", str(here / "elsewhere"))
     run = create()

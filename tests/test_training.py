@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gan import checkpoints, load, load_config, training
+from keras_gan.callbacks.scalars import finite_or_null
 from keras_gan.config import override, recipe_names
 from keras_gan.errors import ConfigError, RunError
 from keras_gan.runs import Run
@@ -264,3 +265,8 @@ def test_conditional_sample_grids_have_a_row_a_class(tiny, tmp_path):
     with Image.open(next((run.path / "samples").glob("*.png"))) as picture:
         width, height = picture.size
     assert (width, height) == (2 * 57 + 1, 10 * 57 + 1)  # 20 samples, doubled to 56 pixels
+
+
+def test_metrics_that_are_no_numbers_become_null():
+    row = finite_or_null({"iteration": 3, "V(D,G)": float("nan"), "D(x)": float("inf")})
+    assert json.dumps(row) == '{"iteration": 3, "V(D,G)": null, "D(x)": null}'

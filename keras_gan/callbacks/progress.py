@@ -27,30 +27,24 @@ class Progress(Cadence):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self.began = self.last_line = time.monotonic()
-        self.first = self.iteration
+        self.last_line = time.monotonic()
+        self.first_call = None
         self.bar = None
         if sys.stderr.isatty():
             self.bar = tqdm(total=self.total, initial=self.iteration, unit="step", leave=False)
 
     def act(self, iteration, logs):
+        # The first call compiles, so that the time left is told from its end on.
+        self.first_call = self.first_call or (time.monotonic(), iteration)
         if self.bar is not None:
             self.bar.update(iteration - self.bar.n)
             self.bar.set_postfix_str(self._values(logs), refresh=False)
         elif time.monotonic() - self.last_line >= _SECONDS_BETWEEN_LINES:
             self.last_line = time.monotonic()
-            epoch = iteration / self.steps_per_epoch
-            epochs = self.total // self.steps_per_epoch
-            left = (
-                (self.last_line - self.began)
-                * (self.total - iteration)
-                / max(iteration - self.first, 1)
-            )
+            epoch, epochs = iteration / self.steps_per_epoch, self.total // self.steps_per_epoch
+            line = f"epoch {epoch:.1f}/{epochs}  step {iteration}/{self.total}"
             print(
-                f"epoch {epoch:.1f}/{epochs}  step {iteration}/{self.total}  "
-                f"{self._values(logs)}  {left:.0f} s left",
-                file=sys.stderr,
-                flush=True,
+                f"{line}  {self._values(logs)}{self._left(iteration)}", file=sys.stderr, flush=True
             )
 
     def on_train_end(self, logs=None):
@@ -60,3 +54,10 @@ class Progress(Cadence):
     def _values(self, logs) -> str:
         names = ("V(D,G)", "D(x)", "D(G(z))")
         return "  ".join(f"{name} {float(logs[name]):.3f}" for name in names)
+
+    def _left(self, iteration: int) -> str:
+        start, first = self.first_call
+        if iteration == first:
+            return ""
+        seconds = (time.monotonic() - start) * (self.total - iteration) / (iteration - first)
+        return f"  {seconds:.0f} s left"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from pathlib import Path
 
@@ -64,7 +65,7 @@ class ScalarWriter(Cadence):
         if self.images_per_second:
             times["time/images_per_second"] = self.images_per_second
         row = {"iteration": iteration, **values, **times}
-        self.metrics_file.write(json.dumps(row) + "\n")
+        self.metrics_file.write(json.dumps(finite_or_null(row)) + "\n")
         self.metrics_file.flush()
         with self.writer.as_default(step=iteration):
             for name, value in {**values, **times}.items():
@@ -87,6 +88,11 @@ class ScalarWriter(Cadence):
         with self.writer.as_default(step=0):
             tf.summary.text("config", f"```yaml\n{self.config.to_yaml()}```")
             hparams.hparams(flatten(self.config.to_dict()))
+
+
+def finite_or_null(row: dict[str, float]) -> dict[str, float | None]:
+    """JSON has no NaN and no infinity: they become null."""
+    return {name: value if math.isfinite(value) else None for name, value in row.items()}
 
 
 def flatten(tree: dict, prefix: str = "") -> dict[str, bool | int | float | str]:

@@ -27,7 +27,7 @@ def generator(
         latent_dim, sample_shape, num_classes, conditioning: see `networks.build`.
         sample_mean: not used.
         hidden: units of the hidden layers.
-        activations: one for each hidden layer, or one for all.
+        activations: one for each hidden layer; the last one serves all that follow.
         batch_norm: normalise before each hidden activation.
         output_activation: `tanh` for images in [-1, 1], `linear` for points.
 
@@ -62,7 +62,7 @@ def discriminator(
     Args:
         sample_shape, num_classes, conditioning: see `networks.build`.
         hidden: units of the hidden layers.
-        activations: one for each hidden layer, or one for all.
+        activations: one for each hidden layer; the last one serves all that follow.
         dropout: share of hidden units dropped, in [0, 1).
         spectral_norm: normalise every linear layer (Miyato 2018).
 
@@ -87,11 +87,10 @@ def discriminator(
 
 
 def _one_each(activations, hidden) -> list[str]:
-    if len(activations) == 1:
-        return list(activations) * len(hidden)
-    if len(activations) != len(hidden):
+    """One activation for each hidden layer; the last one given serves all that follow."""
+    if not activations or len(activations) > len(hidden):
         raise ConfigError(
-            "`activations` should have one entry, or one for each of "
-            f"`hidden` = {list(hidden)}. Received: {list(activations)}."
+            f"`activations` should have 1 to {len(hidden)} entries, as `hidden` = {list(hidden)} "
+            f"does. Received: {list(activations)}."
         )
-    return list(activations)
+    return [*activations, *[activations[-1]] * (len(hidden) - len(activations))]
