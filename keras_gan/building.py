@@ -12,6 +12,7 @@ from keras_gan import latents, networks, objectives, optimizers, penalties
 from keras_gan.config import Config
 from keras_gan.errors import ConfigError
 from keras_gan.gan import GAN
+from keras_gan.values import check_value
 
 
 def build_gan(
@@ -116,8 +117,6 @@ def check(config: Config) -> None:
 
 
 def _numbers(path: str, options: dict, whole: tuple[str, ...] = ()) -> dict:
-    from keras_gan.config import check_value
-
     return {
         key: check_value(f"{path}.{key}", value, int if key in whole else float)
         for key, value in options.items()

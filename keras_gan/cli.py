@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,14 @@ import click
 from click.shell_completion import CompletionItem
 
 from keras_gan import __version__
-from keras_gan.errors import ConfigError, KerasGanError
+from keras_gan.errors import ConfigError, KerasGanError, KerasGanWarning
 
 
 class Commands(click.Group):
     """Turns the program's own errors into one line and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        warnings.showwarning = _show_warning
         try:
             return super().invoke(ctx)
         except KerasGanError as error:
@@ -50,6 +52,14 @@ class Commands(click.Group):
                 err=True,
             )
             ctx.exit(1)
+
+
+def _show_warning(message, category, *_) -> None:
+    """The program's own warnings as a line each; those of its libraries under --debug."""
+    if issubclass(category, KerasGanWarning):
+        click.echo(f"Warning: {message}", err=True)
+    elif click.get_current_context().find_root().params.get("debug"):
+        click.echo(f"{category.__name__}: {message}", err=True)
 
 
 class Recipe(click.ParamType):
@@ -157,9 +167,9 @@ def _resume(resume, dry_run, recipe, run_dir, assignments, options) -> None:
     _import_tensorflow()
     from keras_gan import training
 
-    prepared, warnings = training.prepare_resume(run, epochs)
-    for warning in warnings:
-        click.echo(f"Warning: {warning}", err=True)
+    prepared, problems = training.prepare_resume(run, epochs)
+    for problem in problems:
+        click.echo(f"Warning: {problem}", err=True)
     _show(f"resume {run.path}", prepared.summary())
     iteration = int(prepared.gan.iteration.numpy())
     click.echo(f"  from       step {iteration} of {prepared.schedule.total_steps}", err=True)
@@ -292,7 +302,7 @@ def runs(as_json) -> None:
                 "run": str(run.path),
                 "recipe": run.config.name,
                 "created": run.created,
-                "iteration": last.get("iteration", 0),
+                "iteration": max(run.iteration, last.get("iteration", 0)),
                 "metrics": values,
             }
         )

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.errors import DataError
+from keras_gan.errors import DataError, RunError
 from keras_gan.gan import GAN
 
 _SHUFFLE = 0x5EED  # keeps the order of the data apart from other uses of the seed
@@ -40,9 +40,9 @@ class Schedule:
     ):
         if rows_per_round > num_samples:
             raise DataError(
-                f"One step takes {rows_per_round} images (batch_size x discriminator_steps), "
-                f"but the data set has {num_samples}. Set --batch-size to "
-                f"{num_samples} or less, or use more data."
+                f"One step takes {rows_per_round} images, but the data set has {num_samples}. "
+                f"Make batch_size x discriminator_steps {num_samples} or less (--batch-size), "
+                "or use more data."
             )
         self.num_samples = num_samples
         self.rows_per_round = rows_per_round
@@ -57,15 +57,18 @@ class Schedule:
         """Number of calls between the start of `iteration`'s epoch and `iteration`.
 
         Raises:
-            ValueError: `iteration` does not lie between two calls.
+            RunError: `iteration` does not lie between two calls.
         """
         within = iteration % self.steps_per_epoch
         if within % self.steps_per_call:
-            raise ValueError(f"Iteration {iteration} does not lie between two calls.")
+            raise RunError(
+                f"Step {iteration} does not lie between two calls of {self.steps_per_call} steps: "
+                "the run was made with other data or settings."
+            )
         return within // self.steps_per_call
 
     def blocks(self, epoch: int, first_call: int = 0) -> tf.data.Dataset:
-        """The calls' arguments from `epoch` on: (rows, steps), without end.
+        """The calls' arguments from `epoch` to the last one: (rows, steps).
 
         `rows` is int32 (steps_per_call, rows_per_round); only the first `steps`
         of them count, the last call of an epoch being the shorter one.
@@ -136,7 +139,17 @@ def choose_jit(setting: bool | str, *networks: keras.Model) -> bool:
     return not any(_convolves(network) for network in networks)
 
 
+_CONVOLUTIONS = (
+    keras.layers.Conv1D,
+    keras.layers.Conv2D,
+    keras.layers.Conv3D,
+    keras.layers.Conv1DTranspose,
+    keras.layers.Conv2DTranspose,
+    keras.layers.Conv3DTranspose,
+    keras.layers.DepthwiseConv2D,
+    keras.layers.SeparableConv2D,
+)
+
+
 def _convolves(network: keras.Model) -> bool:
-    base = keras.src.layers.convolutional
-    kinds = (base.base_conv.BaseConv, base.base_conv_transpose.BaseConvTranspose)
-    return any(isinstance(layer, kinds) for layer in network._flatten_layers())
+    return any(isinstance(layer, _CONVOLUTIONS) for layer in network._flatten_layers())

@@ -30,6 +30,10 @@ class RunError(KerasGanError):
     """A run directory can't be found, read or written."""
 
 
+class KerasGanWarning(UserWarning):
+    """Something that a person should know and that does not stop the work."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Returns " Did you mean `x`?" where a known name is near, else the known names."""
     known = sorted(known)

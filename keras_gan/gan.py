@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from keras_gan import latents, objectives
+from keras_gan import batches, latents, objectives, optimizers
 from keras_gan import penalties as penalties_module
 from keras_gan.errors import ConfigError
 
@@ -16,7 +16,21 @@ from keras_gan.errors import ConfigError
 _LATENTS, _NETWORKS, _PENALTIES, _NOISE = range(4)
 _ROLES = 4
 
+#: The arguments of GAN beside its networks, as a saved model keeps them.
+_SETTINGS = (
+    "latent_distribution",
+    "discriminator_steps",
+    "updates",
+    "packing",
+    "instance_noise",
+    "instance_noise_steps",
+    "ema_decay",
+    "seed",
+    "name",
+)
 
+
+@keras.saving.register_keras_serializable("keras_gan")
 class GAN(keras.Model):
     """Two players, and the rounds that they play.
 
@@ -79,12 +93,15 @@ class GAN(keras.Model):
             name="iteration", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
         self._has_batch_statistics = any(
-            isinstance(layer, keras.layers.BatchNormalization) for layer in discriminator.layers
+            isinstance(layer, keras.layers.BatchNormalization)
+            for layer in discriminator._flatten_layers()
         )
         self._means: dict[str, keras.metrics.Mean] = {}
         self._rounds_program = None
         self._check()
-        self(keras.ops.zeros((1, self.latent_dim)))  # builds the model
+        self(  # builds the model
+            {n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in _inputs(generator).items()}
+        )
 
     @property
     def sampler(self) -> keras.Model:
@@ -95,8 +112,7 @@ class GAN(keras.Model):
         if not isinstance(inputs, Mapping):
             inputs = {"latent": inputs}
         if self.conditional and "labels" not in inputs:
-            count = tf.shape(inputs["latent"])[0]
-            inputs = {**inputs, "labels": tf.zeros((count,), tf.int32)}
+            raise ConfigError("This GAN is conditional: call it with `latent` and `labels`.")
         return self.sampler(inputs, training=False)
 
     def compile(
@@ -123,11 +139,31 @@ class GAN(keras.Model):
         self.penalties = (
             penalties_module.get(penalties) if isinstance(penalties, Mapping) else tuple(penalties)
         )
-        self.generator_optimizer = _optimizer(generator_optimizer, self.generator)
-        self.discriminator_optimizer = _optimizer(discriminator_optimizer, self.discriminator)
-        for name in self._metric_names():
-            self._means.setdefault(name, keras.metrics.Mean(name=name))
+        if generator_optimizer is discriminator_optimizer and not isinstance(
+            generator_optimizer, str
+        ):
+            raise ConfigError("Each player should have an optimizer of its own.")
+        self.generator_optimizer = optimizers.for_network(generator_optimizer, self.generator)
+        self.discriminator_optimizer = optimizers.for_network(
+            discriminator_optimizer, self.discriminator
+        )
+        self._means = {name: keras.metrics.Mean(name=name) for name in self._metric_names()}
         self._rounds_program = None
+
+    def get_config(self):
+        return {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            **{name: getattr(self, name) for name in _SETTINGS},
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        players = (
+            keras.saving.deserialize_keras_object(config.pop(role))
+            for role in ("generator", "discriminator")
+        )
+        return cls(*players, **config)
 
     # ---------------------------------------------------------------- Algorithm 1
 
@@ -168,8 +204,8 @@ class GAN(keras.Model):
     def _discriminator_gradients(self, real_images, latent, labels, use):
         """D's gradients on one minibatch of real and generated images, and what to report."""
         fake_images = self._generate(latent, labels, use, update_state=False)
-        real_images = self._noisy(_packed(real_images, self.packing), 2 * use)
-        fake_images = self._noisy(_packed(fake_images, self.packing), 2 * use + 1)
+        real_images = self._noisy(batches.packed(real_images, self.packing), 2 * use)
+        fake_images = self._noisy(batches.packed(fake_images, self.packing), 2 * use + 1)
         with tf.GradientTape() as tape:
             real_logits, fake_logits = self._discriminate_both(
                 real_images, fake_images, labels, use
@@ -192,7 +228,9 @@ class GAN(keras.Model):
         gradients = tape.gradient(scaled, variables)
         report = self._report(real_logits, fake_logits, game_loss)
         report |= {"loss/discriminator": loss, "real_logits": real_logits, **penalty_report}
-        report["gradient_norm/discriminator"] = _norm(gradients, self.discriminator_optimizer)
+        report["gradient_norm/discriminator"] = optimizers.gradient_norm(
+            gradients, self.discriminator_optimizer
+        )
         return (gradients, variables), report
 
     def _generator_gradients(self, latent, labels, real_logits, use):
@@ -200,13 +238,13 @@ class GAN(keras.Model):
         real_logits = tf.stop_gradient(real_logits) if self.objective.uses_real_logits else None
         with tf.GradientTape() as tape:
             fake_images = self._generate(latent, labels, use, update_state=True)
-            fake_images = self._noisy(_packed(fake_images, self.packing), 2 * use)
+            fake_images = self._noisy(batches.packed(fake_images, self.packing), 2 * use)
             fake_logits = self._discriminate(fake_images, labels, 3 * use, update_state=False)
             loss = self.objective.generator_loss(real_logits, fake_logits)
             scaled = self.generator_optimizer.scale_loss(loss)
         variables = self.generator.trainable_variables
         gradients = tape.gradient(scaled, variables)
-        norm = _norm(gradients, self.generator_optimizer)
+        norm = optimizers.gradient_norm(gradients, self.generator_optimizer)
         return (gradients, variables), {"loss/generator": loss, "gradient_norm/generator": norm}
 
     # ---------------------------------------------------------------- the players
@@ -344,7 +382,7 @@ class GAN(keras.Model):
             raise ConfigError("A batch should be `images` or `(images, labels)`.")
         if self.conditional and labels is None:
             raise ConfigError("This GAN is conditional: give it (images, labels).")
-        images = as_float(images)
+        images = batches.as_float(images)
         k, packs = self.discriminator_steps, self.discriminator_steps * self.packing
         size = images.shape[0]
         advice = (
@@ -353,12 +391,12 @@ class GAN(keras.Model):
         )
         if size is not None and size % packs:
             raise ConfigError(f"{advice}. Received: {size}.")
-        if k > 1 and size is None:
+        if packs > 1 and size is None:
             tf.debugging.assert_equal(tf.shape(images)[0] % packs, 0, advice)
         if not self.conditional:
-            return [(minibatch, None) for minibatch in _split(images, k)]
+            return [(minibatch, None) for minibatch in batches.split(images, k)]
         labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
-        return list(zip(_split(images, k), _split(labels, k), strict=True))
+        return list(zip(batches.split(images, k), batches.split(labels, k), strict=True))
 
     def make_train_function(self, force: bool = False):
         """Keras' hook: one call is one step, or many rounds where a program is set."""
@@ -395,14 +433,6 @@ class GAN(keras.Model):
             )
 
 
-def as_float(images: tf.Tensor) -> tf.Tensor:
-    """Returns float32 images: uint8 0..255 becomes [-1, 1], floats stay as they are."""
-    images = tf.convert_to_tensor(images)
-    if images.dtype == tf.uint8:
-        return tf.cast(images, tf.float32) / 127.5 - 1.0
-    return tf.cast(images, tf.float32)
-
-
 def _inputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
     return {tensor.name: tensor for tensor in network.inputs}
 
@@ -411,44 +441,3 @@ def _copy(network: keras.Model) -> keras.Model:
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     return copy
-
-
-def _split(batch: tf.Tensor, parts: int) -> list[tf.Tensor]:
-    if parts == 1:
-        return [batch]
-    return tf.unstack(tf.reshape(batch, [parts, -1, *batch.shape[1:]]), num=parts)
-
-
-def _packed(images: tf.Tensor, packing: int) -> tf.Tensor:
-    """Stacks every `packing` samples of the batch along the last axis (Lin 2018)."""
-    if packing == 1:
-        return images
-    groups = tf.reshape(images, [-1, packing, *images.shape[1:]])
-    return tf.concat(tf.unstack(groups, num=packing, axis=1), axis=-1)
-
-
-def _optimizer(optimizer, network: keras.Model) -> keras.optimizers.Optimizer:
-    """A built optimizer for `network`, loss-scaled where its layers compute in float16.
-
-    Built before any trace: a loss scale read earlier would be a constant of the graph.
-    """
-    optimizer = keras.optimizers.get(optimizer)
-    scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-    if _computes_in_float16(network) and not scaled:
-        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(network.trainable_variables)
-    return optimizer
-
-
-def _computes_in_float16(network: keras.Model) -> bool:
-    return any(layer.compute_dtype == "float16" for layer in network.layers)
-
-
-def _norm(gradients, optimizer) -> tf.Tensor:
-    """Global norm of unscaled gradients; 0 in a round that the loss scale will skip."""
-    gradients = [tf.convert_to_tensor(g) for g in gradients if g is not None]
-    norm = tf.linalg.global_norm([tf.cast(g, tf.float32) for g in gradients])
-    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        return norm
-    norm /= optimizer.scale_loss(tf.constant(1.0))
-    return tf.where(tf.math.is_finite(norm), norm, 0.0)

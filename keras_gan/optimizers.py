@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from keras_gan.errors import ConfigError, suggestion
+from keras_gan.values import check_value
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -17,7 +19,8 @@ class AnnealedSGD(keras.optimizers.SGD):
     """SGD with a learning rate that decays and a momentum that rises.
 
     learning_rate_t = learning_rate / learning_rate_divisor^t, and momentum_t goes
-    linearly from `momentum` to `final_momentum` over `momentum_steps` updates.
+    linearly from `momentum` to `final_momentum` (by default the same) over
+    `momentum_steps` updates.
 
     Source: Goodfellow 2014's published configuration (pylearn2 ExponentialDecay
     and MomentumAdjustor). Departure: momentum rises at every update, not at the
@@ -29,7 +32,7 @@ class AnnealedSGD(keras.optimizers.SGD):
         learning_rate: float = 0.1,
         learning_rate_divisor: float = 1.0,
         momentum: float = 0.5,
-        final_momentum: float = 0.5,
+        final_momentum: float | None = None,
         momentum_steps: int = 1,
         **kwargs,
     ):
@@ -37,9 +40,11 @@ class AnnealedSGD(keras.optimizers.SGD):
             learning_rate = keras.optimizers.schedules.ExponentialDecay(
                 learning_rate, decay_steps=1, decay_rate=1.0 / learning_rate_divisor
             )
+        if not momentum > 0:
+            raise ValueError(f"`momentum` should be above 0. Received: {momentum}")
         super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
         self.learning_rate_divisor = learning_rate_divisor
-        self.final_momentum = final_momentum
+        self.final_momentum = momentum if final_momentum is None else final_momentum
         self.momentum_steps = momentum_steps
 
     def update_step(self, gradient, variable, learning_rate):
@@ -103,9 +108,34 @@ def build(role: str, options: Mapping[str, Any]) -> keras.optimizers.Optimizer:
         raise ConfigError(f"`optimizer.{role}`: {reason}.") from error
 
 
-def _number(path: str, value: Any, default: Any) -> Any:
-    from keras_gan.config import check_value
+def for_network(optimizer, network: keras.Model) -> keras.optimizers.Optimizer:
+    """Returns a built optimizer for `network`, loss-scaled where its layers compute in float16.
 
+    Built before any trace: a loss scale read earlier would be a constant of the graph.
+    """
+    optimizer = keras.optimizers.get(optimizer)
+    scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+    if _computes_in_float16(network) and not scaled:
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(network.trainable_variables)
+    return optimizer
+
+
+def _computes_in_float16(network: keras.Model) -> bool:
+    return any(layer.compute_dtype == "float16" for layer in network._flatten_layers())
+
+
+def gradient_norm(gradients, optimizer) -> tf.Tensor:
+    """Global norm of unscaled gradients; 0 in a round that the loss scale will skip."""
+    gradients = [tf.convert_to_tensor(g) for g in gradients if g is not None]
+    norm = tf.linalg.global_norm([tf.cast(g, tf.float32) for g in gradients])
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return norm
+    norm /= optimizer.scale_loss(tf.constant(1.0))
+    return tf.where(tf.math.is_finite(norm), norm, 0.0)
+
+
+def _number(path: str, value: Any, default: Any) -> Any:
     wanted = float if isinstance(default, float) or default is None else type(default)
     if wanted is str or value is None:
         return value

@@ -56,9 +56,12 @@ def points(samples: np.ndarray, bounds: tuple[float, float], size: int = 256) ->
 
 def save_png(path: Path, image: np.ndarray) -> None:
     """Writes uint8 (h, w, 1 or 3) as a PNG, whole or not at all."""
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     with replaced_file(path) as temporary:
-        picture.save(temporary, format="PNG")
+        _picture(image).save(temporary, format="PNG")
+
+
+def _picture(image: np.ndarray) -> Image.Image:
+    return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
 def check_path(path: Path) -> None:
@@ -100,6 +103,6 @@ def write_samples(
         else:
             with replaced_folder(path) as temporary:
                 for number, image in enumerate(images):
-                    save_png(temporary / f"{number:06d}.png", image)
+                    _picture(image).save(temporary / f"{number:06d}.png")
     except OSError as error:
         raise KerasGanError(f"Can't write {path}: {error.strerror or error}.") from error

@@ -18,12 +18,13 @@ import json
 import os
 import platform
 import shutil
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from keras_gan import __version__
 from keras_gan.config import Config, load_config
-from keras_gan.errors import ConfigError, RunError
+from keras_gan.errors import ConfigError, KerasGanWarning, RunError
 from keras_gan.files import write_text
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Run:
         try:
             self.facts = json.loads((self.path / FACTS).read_text("utf-8"))
             self.sample_shape = tuple(int(n) for n in self.facts["sample_shape"])
+            self.num_samples = int(self.facts["num_samples"])
             names = self.facts["class_names"]
             self.class_names = None if names is None else tuple(str(n) for n in names)
             self.created = str(self.facts["created"])
@@ -68,6 +70,7 @@ class Run:
         config: Config,
         sample_shape: tuple[int, ...],
         class_names: tuple[str, ...] | None,
+        num_samples: int,
         path: str | Path | None = None,
     ) -> Run:
         """Makes a new run directory: `path`, or one named by recipe and time under `runs_root()`.
@@ -82,6 +85,7 @@ class Run:
         facts = {
             "sample_shape": list(sample_shape),
             "class_names": None if class_names is None else list(class_names),
+            "num_samples": num_samples,
             "created": now.isoformat(),
             "versions": _versions(),
         }
@@ -97,9 +101,21 @@ class Run:
             _remove(mine, missing)
             if isinstance(error, FileExistsError) and path.exists() and not mine:
                 # Another process has made this run in the meantime.
-                return cls.create(config, sample_shape, class_names, given)
+                return cls.create(config, sample_shape, class_names, num_samples, given)
             raise _unwritable(path, error.strerror or str(error)) from error
         return cls(path)
+
+    def keep(self, config: Config) -> None:
+        """Makes `config` the run's own, where it is not."""
+        if config != self.config:
+            write_text(self.path / CONFIG, config.to_yaml())
+            self.config = config
+
+    @property
+    def iteration(self) -> int:
+        """The newest checkpoint's iteration; 0 where there is none."""
+        found = [int(p.name) for p in self.checkpoints.glob("*") if p.name.isdecimal()]
+        return max(found, default=0)
 
     @property
     def checkpoints(self) -> Path:
@@ -125,7 +141,8 @@ class Run:
         gan = building.build_gan(
             self.config, self.sample_shape, self.num_classes, precision="float32"
         )
-        checkpoints.load_newest(gan, self.checkpoints)
+        for problem in checkpoints.load_newest(gan, self.checkpoints)[1]:
+            warnings.warn(problem, KerasGanWarning, stacklevel=2)
         return gan
 
     @property

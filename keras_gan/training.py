@@ -13,8 +13,8 @@ from pathlib import Path
 import keras
 
 from keras_gan import building, callbacks, checkpoints, engine
-from keras_gan.config import Config, config_from_dict, override
-from keras_gan.data import Source, load_source
+from keras_gan.config import Config, override
+from keras_gan.data import Source, load_source, located
 from keras_gan.errors import ConfigError, RunError
 from keras_gan.gan import GAN
 from keras_gan.runs import Run, load
@@ -75,6 +75,7 @@ def prepare(config: Config) -> Training:
         DataError: data that can't be had, or too few of them.
     """
     building.check(config)
+    config = _with_whole_paths(config)
     source = load_source(config.data)
     training = config.training
     rows = training.batch_size * training.discriminator_steps
@@ -120,7 +121,8 @@ def fit(
 def start(training: Training, run_dir: str | Path | None = None) -> Run:
     """Makes the run directory of a prepared training."""
     source = training.source
-    return Run.create(training.config, source.sample_shape, source.class_names, run_dir)
+    facts = source.sample_shape, source.class_names, source.num_samples
+    return Run.create(training.config, *facts, run_dir)
 
 
 def prepare_resume(run: Run, epochs: int | None = None) -> tuple[Training, list[str]]:
@@ -140,15 +142,21 @@ def prepare_resume(run: Run, epochs: int | None = None) -> tuple[Training, list[
     config = run.config
     if epochs is not None:
         config = override(config, {"training.epochs": epochs})
-    training = prepare(config_from_dict({**config.to_dict()}))
+    # The weights come from the checkpoint: the run that was the start may be gone.
+    training = prepare(override(config, {"training.init_from": None}))
     source = training.source
-    if source.sample_shape != run.sample_shape or source.class_names != run.class_names:
-        raise ConfigError(
-            f"The data {source.name} have changed since {run.path} was made: samples of "
-            f"{source.sample_shape} in place of {run.sample_shape}."
-        )
+    for what, now, then in (
+        ("samples of shape", source.sample_shape, run.sample_shape),
+        ("samples", source.num_samples, run.num_samples),
+        ("classes", source.class_names, run.class_names),
+    ):
+        if now != then:
+            raise ConfigError(
+                f"The data {source.name} have changed since {run.path} was made: "
+                f"{what} {now} in place of {then}."
+            )
     _, warnings = checkpoints.load_newest(training.gan, run.checkpoints)
-    return training, warnings
+    return dataclasses.replace(training, config=config), warnings
 
 
 def play(
@@ -163,6 +171,7 @@ def play(
         Whether it came to its end.
     """
     gan, schedule = training.gan, training.schedule
+    run.keep(training.config)  # a longer training goes on as the longer one
     with _noting_signals() as received:
         watchers = [*_callbacks(training, run), *extra_callbacks, _StopOnSignal(received)]
         for segment in _segments(int(gan.iteration.numpy()), schedule):
@@ -200,14 +209,15 @@ def _segments(iteration: int, schedule: engine.Schedule) -> Iterable[dict]:
 
 
 def start_from(gan: GAN, path: str) -> None:
-    """Copies another run's weights: both networks and the average.
+    """Copies another run's weights: D's, and for G and its average those that it samples with.
 
     Raises:
         ConfigError: its networks have other shapes.
         RunError: no such run, no checkpoint.
     """
     other = load(path).gan
-    pairs = [(gan.generator, other.generator), (gan.discriminator, other.discriminator)]
+    # G starts at the average too: the new average begins by following G closely.
+    pairs = [(gan.generator, other.sampler), (gan.discriminator, other.discriminator)]
     if gan.generator_ema is not None:
         pairs.append((gan.generator_ema, other.sampler))
     for mine, theirs in pairs:
@@ -218,6 +228,15 @@ def start_from(gan: GAN, path: str) -> None:
                 "recipe's. Start from a run of the same networks and image size."
             )
         mine.set_weights(theirs.get_weights())
+
+
+def _with_whole_paths(config: Config) -> Config:
+    """Paths that mean the same from any folder: the data's and the starting run's."""
+    config = dataclasses.replace(config, data=located(config.data))
+    start = config.training.init_from
+    if start is None:
+        return config
+    return override(config, {"training.init_from": str(Path(start).expanduser().absolute())})
 
 
 def _callbacks(training: Training, run: Run) -> list[keras.callbacks.Callback]:
@@ -234,7 +253,11 @@ def _callbacks(training: Training, run: Run) -> list[keras.callbacks.Callback]:
     return [
         # The first in the list sees the end of a call first: it takes the time.
         callbacks.ScalarWriter(
-            run.path, output.scalars_every_steps, schedule.rows_per_round, config
+            run.path,
+            output.scalars_every_steps,
+            schedule.rows_per_round,
+            schedule.total_steps,
+            config,
         ),
         callbacks.SampleWriter(
             run.path,

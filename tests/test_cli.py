@@ -154,7 +154,7 @@ BAD = [  # (arguments, exit code, what the line must hold)
     (["fit", "digits", "--data", "none.npz"], 1, "There is no file or folder none.npz."),
     (["fit", "digits", "--data", "mnits"], 1, "no data set `mnits`, and no folder of that name. D"),
     (["fit", "digits", "--data", "mnist", "--data-dir", "no"], 1, "no (--data-dir)."),
-    (["fit", "digits", "--data", "tiny.npz"], 1, "but the data set has 40. Set --batch-size to 40"),
+    (["fit", "digits", "--data", "tiny.npz"], 1, "but the data set has 40. Make batch_size x"),
     (["fit", "mnist_dcgan", "--data", "odd.npz", *SMALL_BATCH], 2, "Received: 30x30; set data.im"),
     (["fit", "digits", "--data=tiny.npz", "--set=network.conditioning=concat", *SMALL_BATCH], 2,
      "tiny.npz has no labels. Set network.conditioning=none, or use data with labels"),

@@ -8,7 +8,7 @@ from test_gan import IMAGES, LABELS, equal, small, values
 
 from keras_gan import engine
 from keras_gan.engine import RoundsProgram, Schedule, choose_jit
-from keras_gan.errors import DataError
+from keras_gan.errors import DataError, RunError
 
 PIXELS = np.round((IMAGES + 1) * 127.5).astype(np.uint8)
 
@@ -69,7 +69,7 @@ def test_a_batch_larger_than_the_data_is_refused():
 def test_an_iteration_within_a_call_is_refused():
     schedule = Schedule(64, 8, epochs=1, steps_per_call=4, seed=0)
     assert [schedule.calls_from(n) for n in (0, 4)] == [0, 1]
-    with pytest.raises(ValueError, match="between two calls"):
+    with pytest.raises(RunError, match="between two calls"):
         schedule.calls_from(3)
 
 

@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from keras_gan import networks, objectives
+from keras_gan.batches import as_float
 from keras_gan.errors import ConfigError
-from keras_gan.gan import GAN, as_float
+from keras_gan.gan import GAN
 
 SHAPE = (8, 8, 1)
 RNG = np.random.default_rng(0)
@@ -347,10 +348,95 @@ def test_uint8_images_are_brought_to_the_range_of_the_networks():
     np.testing.assert_array_equal(as_float(tf.constant([0.25])), [0.25])
 
 
-def test_packing_shows_the_discriminator_several_images_at_once():
-    gan = small(packing=2)
-    train(gan, rounds=1, rows=16)
-    assert gan.discriminator.inputs[0].shape == (None, 8, 8, 2)
+def test_packing_shows_the_discriminator_several_images_at_once(monkeypatch):
+    gan, seen = small(packing=2), []
+    original = gan._discriminate_both
+
+    def spy(real, fake, labels, use):
+        seen.append((real.numpy(), fake.shape))
+        return original(real, fake, labels, use)
+
+    monkeypatch.setattr(gan, "_discriminate_both", spy)
+    gan.train_step(tf.constant(IMAGES[:16]))
+    ((real, fake_shape),) = seen
+    assert real.shape == fake_shape == (8, 8, 8, 2)
+    np.testing.assert_array_equal(real[..., :1], IMAGES[0:16:2])
+    np.testing.assert_array_equal(real[..., 1:], IMAGES[1:16:2])
+
+
+def test_instance_noise_is_on_all_that_the_discriminator_sees(monkeypatch):
+    """Real, generated in D's step and generated in G's: each with numbers of its own."""
+    gan, seen = small(instance_noise=0.5), []
+    original = gan._noisy
+
+    def spy(images, use):
+        noisy = original(images, use)
+        seen.append((noisy - images).numpy())
+        return noisy
+
+    monkeypatch.setattr(gan, "_noisy", spy)
+    gan.train_step(tf.constant(IMAGES[:16]))
+    assert len(seen) == 3
+    assert all(abs(noise.std() - 0.5) < 0.06 for noise in seen)  # 4 sigma of 1,024 values
+    assert len({noise.tobytes() for noise in seen}) == 3
+
+
+@pytest.mark.parametrize("objective", ["relativistic", "hinge"])
+def test_the_generators_loss_gets_real_logits_where_its_game_needs_them(objective, monkeypatch):
+    gan = small(compiled={"objective": objective}, discriminator_steps=2)
+    real_logits, given = [], []
+    discriminators, generators = gan.objective.discriminator_loss, gan.objective.generator_loss
+    monkeypatch.setattr(
+        gan.objective,
+        "discriminator_loss",
+        lambda real, fake: real_logits.append(real) or discriminators(real, fake),
+    )
+    monkeypatch.setattr(
+        gan.objective,
+        "generator_loss",
+        lambda real, fake: given.append(real) or generators(real, fake),
+    )
+    gan.train_step(tf.constant(IMAGES[:16]))
+    if objective == "hinge":
+        assert given == [None]
+    else:
+        np.testing.assert_array_equal(given[0], real_logits[-1])  # the last of the k minibatches
+
+
+def test_latents_have_the_distribution_asked_for():
+    for distribution, bound in (("normal", np.inf), ("uniform", np.sqrt(3))):
+        gan = small(latent_distribution=distribution)
+        latent = gan._latents(tf.zeros((5000, 1)), use=0).numpy()
+        assert abs(latent.mean()) < 0.03  # 4 sigma of 20,000 values
+        assert abs(latent.std() - 1) < 0.03
+        assert np.abs(latent).max() <= bound
+        assert np.abs(latent).max() > 1.7
+
+
+def test_a_model_can_be_compiled_again_with_another_game():
+    gan = small(compiled={"objective": "hinge", "penalties": {"r1": {"weight": 1.0}}})
+    gan.compile("adam", "adam", "non_saturating")
+    logs = train(gan, rounds=1)
+    assert "value/hinge" not in logs
+    assert "penalty/r1" not in logs
+
+
+def test_a_whole_model_can_be_saved_and_loaded(tmp_path):
+    gan = small("dcgan", conditional=True, seed=5)
+    train(gan, rounds=1, labels=LABELS)
+    gan.save(tmp_path / "gan.keras")
+    again = keras.models.load_model(tmp_path / "gan.keras")
+    assert (again.seed, int(again.iteration.numpy())) == (5, 1)
+    inputs = {"latent": tf.ones((2, 4)), "labels": tf.constant([0, 2])}
+    np.testing.assert_array_equal(gan(inputs), again(inputs))
+
+
+def test_the_2014_networks_can_be_averaged():
+    """Their output bias is set from the data, not by an initializer that can't be copied."""
+    mean = np.full(SHAPE, 0.5, "float32")
+    players = networks.build("maxout", latent_dim=4, sample_shape=SHAPE, sample_mean=mean)
+    gan = GAN(*players, ema_decay=0.9)
+    assert equal(values(gan.generator), values(gan.generator_ema))
 
 
 def test_instance_noise_fades():
@@ -396,6 +482,11 @@ def test_logged_values_are_those_of_the_game():
             "multiple of 3.*Received: 8",
         ),
         (lambda: small(conditional=True).train_step(tf.constant(IMAGES[:8])), "conditional"),
+        (lambda: small(conditional=True)(np.zeros((1, 4), "float32")), "`latent` and `labels`"),
+        (
+            lambda: small().compile(*[keras.optimizers.Adam()] * 2),
+            "an optimizer of its own",
+        ),
         (
             lambda: (
                 small().fit(IMAGES[:10], batch_size=4, verbose=0)

@@ -18,7 +18,7 @@ CONFIG = override(Config(), {"name": "small", "network.generator.hidden": [3, 3]
 
 
 def create(path=None, config=CONFIG) -> Run:
-    return Run.create(config, (8, 8, 1), ("no", "yes"), path)
+    return Run.create(config, (8, 8, 1), ("no", "yes"), 40, path)
 
 
 @pytest.fixture

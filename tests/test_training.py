@@ -77,7 +77,8 @@ def test_every_recipe_trains_three_steps_and_can_be_loaded(name, tiny, tmp_path)
         config, {"data.split": f"train[:{3 * 16 * config.training.discriminator_steps}]"}
     )
     run = training.fit(config, tmp_path / "run")
-    last = rows(run.path)[-1] if rows(run.path) else {}
+    (last,) = rows(run.path)
+    assert last["iteration"] == 3
     assert checkpoints.list_checkpoints(run.checkpoints)[-1].name == "000000003"
     assert all(np.isfinite(v) for v in last.values())
     assert sorted(p.name for p in (run.path / "samples").iterdir())[0] == "000000000.png"
@@ -194,7 +195,7 @@ def test_fine_tuning_starts_from_the_other_runs_weights(tiny, tmp_path):
     prepared = training.prepare(config)
     assert int(prepared.gan.iteration.numpy()) == 0
     for mine, other in (
-        (prepared.gan.generator, first.gan.generator),
+        (prepared.gan.generator, first.generator),
         (prepared.gan.generator_ema, first.generator),
         (prepared.gan.discriminator, first.gan.discriminator),
     ):
@@ -270,3 +271,42 @@ def test_conditional_sample_grids_have_a_row_a_class(tiny, tmp_path):
 def test_metrics_that_are_no_numbers_become_null():
     row = finite_or_null({"iteration": 3, "V(D,G)": float("nan"), "D(x)": float("inf")})
     assert json.dumps(row) == '{"iteration": 3, "V(D,G)": null, "D(x)": null}'
+
+
+def test_an_extended_run_that_is_stopped_goes_on_to_its_new_end(tiny, tmp_path):
+    run = training.fit(small_config("mnist", tiny), tmp_path / "run")
+    prepared, _ = training.prepare_resume(run, epochs=3)
+
+    class Stop(tf.keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = True
+
+    training.play(prepared, run, [Stop()])
+    again, _ = training.prepare_resume(Run(run.path))  # no epochs given
+    assert again.schedule.total_steps == 9
+    assert int(again.gan.iteration.numpy()) == 6
+
+
+def test_a_resume_on_other_data_is_refused(tiny, tmp_path):
+    import shutil
+
+    data = tmp_path / "data.npz"
+    shutil.copy(tiny / "28.npz", data)
+    run = training.fit(small_config("mnist", tiny, **{"data.name": str(data)}), tmp_path / "run")
+    with np.load(data) as arrays:
+        np.savez(data, images=arrays["images"][:40], labels=arrays["labels"][:40])
+    with pytest.raises(ConfigError, match="samples 40 in place of 48"):
+        training.prepare_resume(Run(run.path))
+
+
+def test_a_fine_tuned_run_resumes_without_the_run_it_started_from(tiny, tmp_path):
+    import shutil
+
+    first = training.fit(small_config("mnist", tiny), tmp_path / "first")
+    config = small_config("mnist", tiny, **{"training.init_from": str(first.path)})
+    second = training.fit(config, tmp_path / "second")
+    shutil.rmtree(first.path)
+    prepared, _ = training.prepare_resume(Run(second.path), epochs=2)
+    assert int(prepared.gan.iteration.numpy()) == 3
+    with pytest.raises(RunError, match="There is no run"):
+        training.prepare(config)

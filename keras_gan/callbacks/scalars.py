@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_gan.callbacks.cadence import Cadence
 from keras_gan.config import Config
+from keras_gan.files import write_text
 from keras_gan.objectives import OPTIMAL_VALUE
 
 
@@ -24,17 +25,18 @@ class ScalarWriter(Cadence):
         run: the run directory.
         every: iterations between two rows, at least.
         rows_per_round: real images a round sees, for images per second.
+        total: iterations of the whole training; the last one gets a row.
         config: written as text and as hparams.
     """
 
-    def __init__(self, run: Path, every: int, rows_per_round: int, config: Config):
+    def __init__(self, run: Path, every: int, rows_per_round: int, total: int, config: Config):
         super().__init__(every)
         self.run = run
         self.rows_per_round = rows_per_round
         self.config = config
         self.metrics_file = None
-        self.started = 0.0
-        self.images_per_second = 0.0
+        self.total = total
+        self.compiled = False
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -52,17 +54,20 @@ class ScalarWriter(Cadence):
         self.started = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
-        before = self.iteration
-        super().on_train_batch_end(batch, logs)
+        rounds = int(self.model.iteration.numpy()) - self.iteration
         # Reading the iteration has waited for the device: the time is the call's.
-        seconds = max(time.perf_counter() - self.started, 1e-9)
-        self.images_per_second = (self.iteration - before) * self.rows_per_round / seconds
+        self.seconds = max(time.perf_counter() - self.started, 1e-9)
+        self.images_per_second = rounds * self.rows_per_round / self.seconds
+        super().on_train_batch_end(batch, logs)
+        self.compiled = True
+
+    def due(self, before):
+        return super().due(before) or self.iteration == self.total
 
     def act(self, iteration, logs):
         values = {name: float(value) for name, value in logs.items()}
-        seconds = max(time.perf_counter() - self.started, 1e-9)
-        times = {"time/unix": time.time(), "time/seconds_per_call": seconds}
-        if self.images_per_second:
+        times = {"time/unix": time.time(), "time/seconds_per_call": self.seconds}
+        if self.compiled:  # the first call's time is the compiler's
             times["time/images_per_second"] = self.images_per_second
         row = {"iteration": iteration, **values, **times}
         self.metrics_file.write(json.dumps(finite_or_null(row)) + "\n")
@@ -109,8 +114,6 @@ def flatten(tree: dict, prefix: str = "") -> dict[str, bool | int | float | str]
 
 def drop_rows_after(path: Path, iteration: int) -> None:
     """Removes the rows of metrics.jsonl beyond `iteration`, and a torn last line."""
-    from keras_gan.files import write_text
-
     if not path.exists():
         return
     kept = []

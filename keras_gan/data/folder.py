@@ -47,17 +47,23 @@ def load(config: DataConfig) -> Source:
     size, channels = _shape(config, list(headers.values()))
     check_memory(config.name, len(headers), (*size, channels))
     with ThreadPoolExecutor(_WORKERS) as pool:
-        decoded = list(pool.map(lambda f: _decode(f, size, channels), headers))
-    kept = {f: d for f, d in zip(headers, decoded, strict=True) if not isinstance(d, str)}
+        images = np.empty((len(headers), *size, channels), np.uint8)
+        kept = []
+        for file, picture in zip(
+            headers, pool.map(lambda f: _decode(f, size, channels), headers), strict=True
+        ):
+            if not isinstance(picture, str):
+                images[len(kept)] = picture
+                kept.append(file)
     skipped = [f for f in files if f not in kept]
     if not kept:
         raise DataError(
             f"None of the {len(files)} pictures in {config.name} could be decoded, "
             f"{files[0].name} among them."
         )
-    classes, labels = _classes(root, list(kept))
+    classes, labels = _classes(root, kept)
     _, part = part_of(config.split, {"train": len(kept)})
-    images = np.stack(list(kept.values()))[part]
+    images = images[: len(kept)][part]
     return Source(
         config.name,
         images,

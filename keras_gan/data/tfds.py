@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import logging
 import os
 import shutil
@@ -26,6 +27,8 @@ from keras_gan.errors import DataError
 
 PROBE = ("storage.googleapis.com", 443)  # where most data sets have a mirror
 PROBE_SECONDS = 3.0
+DOWNLOAD_RETRIES = 2  # the library's 10 take minutes, and a page of stderr
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _BATCH = 512
 _WAYS_OUT = (
     "connect to the internet, name prepared data with --data-dir, or start with "
@@ -195,6 +198,8 @@ def _download(tfds: ModuleType, builder: Any) -> None:
     root = Path(builder.data_dir).parent
     before = set(root.glob("*")) if root.is_dir() else set()
     settings = tfds.download.DownloadConfig(try_download_gcs=False)
+    downloader = importlib.import_module("tensorflow_datasets.core.download.downloader")
+    downloader.MAX_RETRIES = DOWNLOAD_RETRIES
     try:
         builder.download_and_prepare(download_config=settings)
     except Exception as error:
@@ -220,7 +225,10 @@ def _online() -> bool:
 
 def _reaches(host: tuple[str, int]) -> bool:
     try:
-        if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY")):
+        if any(
+            os.environ.get(name)
+            for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+        ):
             import requests
 
             requests.head(f"https://{host[0]}", timeout=PROBE_SECONDS)

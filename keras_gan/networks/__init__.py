@@ -19,6 +19,7 @@ import numpy as np
 
 from keras_gan.errors import ConfigError, suggestion
 from keras_gan.networks import dcgan, maxout, mlp
+from keras_gan.values import check_value
 
 FAMILIES = {"mlp": mlp, "maxout": maxout, "dcgan": dcgan}
 
@@ -85,8 +86,6 @@ def module_of(family: str):
 
 def check_options(family: str, generator: Mapping, discriminator: Mapping) -> None:
     """Raises ConfigError where a family has no such option or it has the wrong type."""
-    from keras_gan.config import check_value  # config knows types, not networks
-
     module = module_of(family)
     for role, given in (("generator", generator), ("discriminator", discriminator)):
         known = options(getattr(module, role))

@@ -76,7 +76,8 @@ def discriminator(
         width: channels of the first map, doubled at each halving of the size,
             up to 8 times this.
         batch_norm: normalise all but the first map, as the paper does.
-        spectral_norm: normalise every linear layer (Miyato 2018).
+        spectral_norm: normalise every linear layer (Miyato 2018), label
+            embeddings excepted.
         dropout: share of the features dropped after each map.
 
     Returns:

@@ -41,10 +41,10 @@ def generator(
     inputs, x = blocks.latent_with_labels(latent_dim, num_classes)
     for units in hidden:
         x = layers.Dense(units, activation="relu", kernel_initializer=uniform())(x)
-    bias = "zeros" if sample_mean is None else _log_odds_initializer(sample_mean)
-    x = layers.Dense(
-        blocks.size_of(sample_shape), kernel_initializer=uniform(), bias_initializer=bias
-    )(x)
+    output = layers.Dense(blocks.size_of(sample_shape), kernel_initializer=uniform())
+    x = output(x)
+    if sample_mean is not None:
+        output.bias.assign(_log_odds(sample_mean))
     x = layers.Activation("sigmoid", dtype="float32")(x)
     x = layers.Rescaling(2.0, offset=-1.0, dtype="float32")(x)
     images = layers.Reshape(sample_shape, dtype="float32", name="images")(x)
@@ -104,8 +104,7 @@ def _uniform(bound: float):
     return lambda: keras.initializers.RandomUniform(-bound, bound)
 
 
-def _log_odds_initializer(sample_mean: np.ndarray):
+def _log_odds(sample_mean: np.ndarray) -> np.ndarray:
     """Log-odds of the mean pixels in [0, 1], clipped as pylearn2 does (1e-7)."""
     mean = np.clip((np.asarray(sample_mean, "float64").ravel() + 1.0) / 2.0, 1e-7, 1 - 1e-7)
-    log_odds = np.log(mean / (1.0 - mean)).astype("float32")
-    return lambda shape, dtype=None: keras.ops.convert_to_tensor(log_odds.reshape(shape), dtype)
+    return np.log(mean / (1.0 - mean)).astype("float32")

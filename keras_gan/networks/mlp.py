@@ -64,7 +64,8 @@ def discriminator(
         hidden: units of the hidden layers.
         activations: one for each hidden layer; the last one serves all that follow.
         dropout: share of hidden units dropped, in [0, 1).
-        spectral_norm: normalise every linear layer (Miyato 2018).
+        spectral_norm: normalise every linear layer (Miyato 2018), label
+            embeddings excepted.
 
     Returns:
         Model: `images` (, `labels`) -> float32 logits (batch, 1).
