@@ -181,6 +181,7 @@ CASES = {
     "dcgan": (
         "mnist_dcgan",
         {
+            "data.split": "train[:30000]",
             "penalties": {},
             "objective": {"name": "non_saturating"},
             "optimizer.generator": {"name": "adam", "learning_rate": 1e-4},

@@ -147,7 +147,8 @@ class GAN(keras.Model):
         self.discriminator_optimizer = optimizers.for_network(
             discriminator_optimizer, self.discriminator
         )
-        self._means = {name: keras.metrics.Mean(name=name) for name in self._metric_names()}
+        for name in self._metric_names():
+            self._means.setdefault(name, keras.metrics.Mean(name=name))
         self._rounds_program = None
 
     def get_config(self):
@@ -159,11 +160,9 @@ class GAN(keras.Model):
 
     @classmethod
     def from_config(cls, config):
-        players = (
-            keras.saving.deserialize_keras_object(config.pop(role))
-            for role in ("generator", "discriminator")
-        )
-        return cls(*players, **config)
+        for role in ("generator", "discriminator"):
+            config[role] = keras.saving.deserialize_keras_object(config[role])
+        return cls(**config)
 
     # ---------------------------------------------------------------- Algorithm 1
 
@@ -341,9 +340,12 @@ class GAN(keras.Model):
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
-        return list(self._means.values())
+        return [self._means[name] for name in self._metric_names()]
 
     def _metric_names(self) -> list[str]:
+        """The names of what the compiled game logs; none before `compile`."""
+        if getattr(self, "objective", None) is None:
+            return []
         own = [self.objective.value_name] if self.objective.value_name else []
         return [
             "V(D,G)",
@@ -369,8 +371,8 @@ class GAN(keras.Model):
         return report
 
     def _measure(self, values):
-        for name, mean in self._means.items():
-            mean.update_state(values[name])
+        for mean in self.metrics:
+            mean.update_state(values[mean.name])
         return self.get_metrics_result()
 
     # ---------------------------------------------------------------- data and program

@@ -77,12 +77,20 @@ OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
 }
 
 
+SCHEDULES: dict[str, type[keras.optimizers.schedules.LearningRateSchedule]] = {
+    "cosine_decay": keras.optimizers.schedules.CosineDecay,
+    "exponential_decay": keras.optimizers.schedules.ExponentialDecay,
+    "polynomial_decay": keras.optimizers.schedules.PolynomialDecay,
+}
+
+
 def build(role: str, options: Mapping[str, Any]) -> keras.optimizers.Optimizer:
     """Builds one player's optimizer.
 
     Args:
         role: `generator` or `discriminator`, for error messages.
-        options: `name`, a key of OPTIMIZERS, and the class's arguments.
+        options: `name`, a key of OPTIMIZERS, and the class's arguments;
+            `learning_rate` may be a table of a schedule's, its `name` a key of SCHEDULES.
 
     Raises:
         ConfigError: unknown name or argument, or a value that Keras refuses.
@@ -94,18 +102,34 @@ def build(role: str, options: Mapping[str, Any]) -> keras.optimizers.Optimizer:
             f"`optimizer.{role}.name`: there is no optimizer `{name}`."
             f"{suggestion(name, OPTIMIZERS)}"
         )
-    kind = OPTIMIZERS[name]
+    if isinstance(options.get("learning_rate"), Mapping):
+        options["learning_rate"] = _schedule(role, options["learning_rate"])
+    return _made(OPTIMIZERS[name], name, f"optimizer.{role}", options)
+
+
+def _schedule(role: str, options: Mapping[str, Any]):
+    options = dict(options)
+    path, name = f"optimizer.{role}.learning_rate", options.pop("name", None)
+    if name not in SCHEDULES:
+        raise ConfigError(
+            f"`{path}.name`: there is no schedule `{name}`.{suggestion(str(name), SCHEDULES)}"
+        )
+    return _made(SCHEDULES[name], name, path, options)
+
+
+def _made(kind: type, name: str, path: str, options: dict[str, Any]) -> Any:
+    """Calls Keras' class with options that its signature has, or raises ConfigError."""
     known = {k: p for k, p in inspect.signature(kind).parameters.items() if k != "kwargs"}
     for key, value in options.items():
-        path = f"optimizer.{role}.{key}"
         if key not in known:
-            raise ConfigError(f"`{path}`: {name} has no such option.{suggestion(key, known)}")
-        options[key] = _number(path, value, known[key].default)
+            raise ConfigError(f"`{path}.{key}`: {name} has no such option.{suggestion(key, known)}")
+        if not isinstance(value, keras.optimizers.schedules.LearningRateSchedule):
+            options[key] = _number(f"{path}.{key}", value, known[key].default)
     try:
         return kind(**options)
     except (TypeError, ValueError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
-        raise ConfigError(f"`optimizer.{role}`: {reason}.") from error
+        raise ConfigError(f"`{path}`: {reason}.") from error
 
 
 def for_network(optimizer, network: keras.Model) -> keras.optimizers.Optimizer:
@@ -136,7 +160,8 @@ def gradient_norm(gradients, optimizer) -> tf.Tensor:
 
 
 def _number(path: str, value: Any, default: Any) -> Any:
-    wanted = float if isinstance(default, float) or default is None else type(default)
+    numeric = default in (None, inspect.Parameter.empty) or isinstance(default, float)
+    wanted = float if numeric else type(default)
     if wanted is str or value is None:
         return value
     value = check_value(path, value, wanted)

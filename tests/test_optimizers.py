@@ -69,3 +69,32 @@ def test_momentum_alone_stays():
 def test_wrong_options_are_named(options, said):
     with pytest.raises(ConfigError, match=said):
         optimizers.build("generator", options)
+
+
+def test_a_learning_rate_can_follow_one_of_keras_schedules():
+    schedule = {
+        "name": "cosine_decay",
+        "initial_learning_rate": "1e-3",
+        "decay_steps": 100,
+        "alpha": 0.1,
+    }
+    optimizer = optimizers.build("generator", {"name": "adam", "learning_rate": schedule})
+    rates = []
+    for step in (0, 50, 100, 1000):
+        optimizer.iterations.assign(step)
+        rates.append(float(optimizer.learning_rate))
+    np.testing.assert_allclose(rates, [1e-3, 5.5e-4, 1e-4, 1e-4], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "said"),
+    [
+        ({"name": "cosine"}, "Did you mean `cosine_decay`"),
+        ({"name": "cosine_decay", "decay_step": 3}, "Did you mean `decay_steps`"),
+        ({"name": "cosine_decay", "initial_learning_rate": 1e-3}, "decay_steps"),
+        ({"initial_learning_rate": 1e-3}, "no schedule `None`"),
+    ],
+)
+def test_wrong_schedules_are_named(schedule, said):
+    with pytest.raises(ConfigError, match=said):
+        optimizers.build("generator", {"name": "adam", "learning_rate": schedule})

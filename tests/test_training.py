@@ -46,6 +46,7 @@ def small_config(name, tiny, **more):
     elif config.data.name == "photos":
         values["data.name"] = str(tiny / "64.npz")
     values |= {"training.batch_size": 16, "training.epochs": 1, "output.sample_count": 20}
+    values["training.jit_compile"] = False  # XLA takes ten seconds to compile what is not its test
     return override(config, {**values, **more})
 
 
@@ -90,7 +91,7 @@ def test_every_recipe_trains_three_steps_and_can_be_loaded(name, tiny, tmp_path)
 @pytest.mark.parametrize(
     ("recipe", "settings"),
     [
-        ("mnist", {}),
+        ("mnist", {"training.jit_compile": True}),
         ("mnist_maxout", {}),  # dropout, annealed SGD
         pytest.param(
             "mnist_conditional", {"training.discriminator_steps": 2}, marks=pytest.mark.slow
