@@ -93,8 +93,9 @@ def test_a_call_equals_train_step_on_the_rows_it_was_given():
     rows = np.arange(24).reshape(3, 8)[::-1].astype(np.int32)
     logs = program(iter([(tf.constant(rows), tf.constant(2))]))
     step = tf.function(by_hand.train_step)
-    for row in rows[:2]:  # the third does not count
-        expected = step(tf.constant(PIXELS[row]))
+    with engine.graphs_as_written():
+        for row in rows[:2]:  # the third does not count
+            expected = step(tf.constant(PIXELS[row]))
     assert equal(values(gan), values(by_hand))
     assert {k: float(v) for k, v in logs.items()} == {k: float(v) for k, v in expected.items()}
 
@@ -111,6 +112,17 @@ def test_logs_are_means_over_the_rounds_of_one_call_only():
     together = float(program(iter([(rows, tf.constant(3))]))["V(D,G)"])
     assert together == pytest.approx(np.mean(single), rel=1e-6)
     assert len(set(single)) == 3
+
+
+def test_tensorflows_rewriter_is_off_within_a_call_only():
+    seen = []
+    options = tf.config.optimizer.get_experimental_options
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
+    program = RoundsProgram(small(), PIXELS, None, jit_compile=False)
+    program.play = lambda rows, steps: seen.append(options()["disable_meta_optimizer"])
+    program(iter([(None, None)]))
+    assert seen == [True]
+    assert options()["disable_meta_optimizer"] is False
 
 
 def test_the_program_is_traced_once():
