@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := setup.cfg pyproject.toml constraints.txt
 ARGS :=
+comma := ,
 
 .PHONY: fit test lint clean
 .NOTPARALLEL:
@@ -64,7 +65,7 @@ define set_up
 endef
 
 $(VENV)/.base: $(LOCKS)
-	$(call set_up,.,$(VENV)/.base)
+	$(call set_up,.[litert],$(VENV)/.base)
 
 $(VENV)/.dev: $(LOCKS)
-	$(call set_up,.[dev],$(VENV)/.base $(VENV)/.dev)
+	$(call set_up,.[dev$(comma)litert],$(VENV)/.base $(VENV)/.dev)

@@ -30,6 +30,10 @@ class RunError(KerasGanError):
     """A run directory can't be found, read or written."""
 
 
+class ExportError(KerasGanError):
+    """A generator can't be written in a format, or the written file is wrong."""
+
+
 class KerasGanWarning(UserWarning):
     """Something that a person should know and that does not stop the work."""
 

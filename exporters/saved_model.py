@@ -1,0 +1,154 @@
+"""SavedModel in TF Serving's layout, with requests that warm the server up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from keras_gan import latents
+from keras_gan.exporters.generator import Generator
+from keras_gan.exporters.parity import Runner
+
+DEFAULT, PNG, UINT8 = "serving_default", "sample", "sample_uint8"
+
+#: Where TF Serving looks for requests to replay before a model takes traffic.
+WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
+_WARMUP_BATCHES = (1, 8)
+
+
+def write(generator: Generator, path: Path, name: str) -> None:
+    """Writes a SavedModel folder.
+
+    Signatures:
+        serving_default: `latent` float32 (batch, latent_dim) (, `labels` int32
+            (batch,)) -> `images` float32 (batch, h, w, c) in [-1, 1].
+        sample: `seed` int32 (batch,) (, `labels`) -> `image_bytes`, PNG files (batch,).
+        sample_uint8: the same -> `images` uint8 (batch, h, w, c).
+
+    A seed's image is the one that `keras-gan sample --count 1 --seed` draws, bit for
+    bit the same whatever else is in its batch. Generators of points have the first
+    signature only. Labels and shapes that don't fit are errors of the signature.
+
+    Args:
+        generator: what to write.
+        path: a folder to make.
+        name: of the model on the server; the warm-up requests carry it.
+    """
+    module = _Servable(generator)
+    signatures = module.signatures()
+    tf.saved_model.save(module, str(path), signatures=signatures)
+    _write_warmup(generator, path / WARMUP, name, signatures)
+
+
+def runner(path: Path) -> Runner:
+    """Runs `serving_default` of a SavedModel with TensorFlow alone."""
+    loaded = tf.saved_model.load(str(path))
+    signature = loaded.signatures[DEFAULT]
+
+    def run(inputs):
+        return signature(**{k: tf.constant(v) for k, v in inputs.items()})["images"].numpy()
+
+    run.model = loaded  # a signature does not keep its model alive
+    return run
+
+
+class _Servable(tf.Module):
+    """Variables and functions; nothing of Keras is written."""
+
+    def __init__(self, generator: Generator):
+        super().__init__()
+        self.variables_ = [weight.value for weight in generator.network.weights]
+        self._specs = generator.signature()
+        self._generator = _Untracked(generator)
+
+    def signatures(self) -> dict:
+        generator = self._generator.value
+        sampled = [tf.TensorSpec((None,), tf.int32, "seed"), *self._specs[1:]]
+
+        @tf.function(input_signature=self._specs)
+        def serving_default(latent, labels=None):
+            latent = tf.ensure_shape(latent, (None, generator.latent_dim))
+            with tf.control_dependencies(_checks(generator, latent, labels)):
+                return {"images": generator(tf.identity(latent), labels)}
+
+        @tf.function(input_signature=sampled)
+        def sample(seed, labels=None):
+            encode = tf.io.encode_png
+            return {"image_bytes": _each(generator, seed, labels, encode, tf.string)}
+
+        @tf.function(input_signature=sampled)
+        def sample_uint8(seed, labels=None):
+            return {"images": _each(generator, seed, labels, tf.identity, tf.uint8)}
+
+        signatures = {DEFAULT: serving_default}
+        if generator.makes_images:
+            signatures |= {PNG: sample, UINT8: sample_uint8}
+        return signatures
+
+
+class _Untracked:
+    """Keeps a Keras network out of what tf.Module tracks and saves."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+def _checks(generator: Generator, rows: tf.Tensor, labels: tf.Tensor | None) -> list:
+    if labels is None:
+        return []
+    count = len(generator.class_names)
+    return [
+        tf.debugging.assert_equal(
+            tf.shape(labels)[0], tf.shape(rows)[0], "`labels` should be one a row"
+        ),
+        tf.debugging.Assert(
+            tf.reduce_all((labels >= 0) & (labels < count)),
+            [f"`labels` should lie between 0 and {count - 1}. Received:", labels],
+        ),
+    ]
+
+
+def _each(generator: Generator, seeds, labels, finish, dtype) -> tf.Tensor:
+    """Draws row by row, so that a row's bits do not depend on its batch.
+
+    In one batch, the order of a matrix product's sums, and with it a pixel that
+    lies between two grey levels, depends on how many rows there are.
+    """
+
+    def one(row):
+        seed = tf.stack([row[0], 1])
+        shape = (1, generator.latent_dim)
+        latent = latents.sample(generator.latent_distribution, shape, seed)
+        images = generator(latent, None if labels is None else row[1][None])
+        pixels = tf.round((tf.clip_by_value(images[0], -1.0, 1.0) + 1.0) * 127.5)
+        return finish(tf.cast(pixels, tf.uint8))
+
+    with tf.control_dependencies(_checks(generator, seeds, labels)):
+        rows = (tf.identity(seeds), tf.zeros_like(seeds) if labels is None else labels)
+    shape = () if dtype == tf.string else generator.output_shape
+    return tf.map_fn(one, rows, fn_output_signature=tf.TensorSpec(shape, dtype))
+
+
+def _write_warmup(generator: Generator, path: Path, name: str, signatures) -> None:
+    """TFRecords of PredictionLog: each signature at a batch of 1 and of 8."""
+    from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
+
+    path.parent.mkdir(parents=True)
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for signature in signatures:
+            for batch in _WARMUP_BATCHES:
+                inputs = generator.fixed_inputs(batch)
+                if signature != DEFAULT:
+                    inputs["seed"] = np.arange(batch, dtype=np.int32)
+                    del inputs["latent"]
+                request = predict_pb2.PredictRequest()
+                request.model_spec.name = name
+                request.model_spec.signature_name = signature
+                for key, value in inputs.items():
+                    request.inputs[key].CopyFrom(tf.make_tensor_proto(value))
+                log = prediction_log_pb2.PredictionLog(
+                    predict_log=prediction_log_pb2.PredictLog(request=request)
+                )
+                writer.write(log.SerializeToString())

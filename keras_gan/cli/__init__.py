@@ -1,0 +1,79 @@
+"""The command line: thin, and quick to answer, because TensorFlow is imported late."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import Any
+
+import click
+
+from keras_gan import __version__
+from keras_gan.cli.export import export
+from keras_gan.cli.fit import fit
+from keras_gan.cli.lists import datasets, recipes, runs
+from keras_gan.cli.sample import sample
+from keras_gan.errors import KerasGanError, KerasGanWarning
+
+
+class Commands(click.Group):
+    """Turns the program's own errors into one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        show, warnings.showwarning = warnings.showwarning, _show_warning
+        try:
+            return super().invoke(ctx)
+        except KerasGanError as error:
+            if ctx.params.get("debug"):
+                raise
+            line = " ".join(str(error).split())
+            click.echo(f"Error: {line}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(130)
+        except click.UsageError as error:
+            error.ctx = None  # else click prints the usage before the error
+            raise
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(1)
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            line = " ".join(str(error).split())[:300]
+            click.echo(
+                f"Error: {type(error).__name__}: {line} (run `keras-gan --debug ...` for the "
+                "traceback)",
+                err=True,
+            )
+            ctx.exit(1)
+        finally:
+            warnings.showwarning = show
+
+
+def _show_warning(message, category, *_) -> None:
+    """The program's own warnings as a line each; those of its libraries under --debug."""
+    if issubclass(category, KerasGanWarning):
+        click.echo(f"Warning: {message}", err=True)
+    elif click.get_current_context().find_root().params.get("debug"):
+        click.echo(f"{category.__name__}: {message}", err=True)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, envvar="KERAS_GAN_DEBUG", help="Show tracebacks.")
+@click.version_option(__version__, prog_name="keras-gan")
+def main(debug: bool) -> None:
+    """Train generative adversarial networks, watch them learn, and use them.
+
+    Start with `keras-gan fit digits`: it needs no download.
+
+    Shell completion: eval "$(_KERAS_GAN_COMPLETE=bash_source keras-gan)"
+    """
+
+
+for command in (fit, sample, export, recipes, datasets, runs):
+    main.add_command(command)

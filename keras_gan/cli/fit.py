@@ -1,0 +1,135 @@
+"""`keras-gan fit`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from keras_gan import __version__
+from keras_gan.cli.common import import_tensorflow
+from keras_gan.errors import ConfigError
+
+
+class Recipe(click.ParamType):
+    """A recipe's name or the path of a YAML file; completes both."""
+
+    name = "recipe"
+
+    def shell_complete(self, ctx, param, incomplete):
+        from keras_gan.config import recipe_names
+
+        names = [CompletionItem(n) for n in recipe_names() if n.startswith(incomplete)]
+        return names or [CompletionItem(incomplete, type="file")]
+
+
+@click.command()
+@click.argument("recipe", required=False, type=Recipe())
+@click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
+@click.option("--batch-size", type=click.IntRange(1), help="Images a step (the paper's m).")
+@click.option("--objective", help="The game: non_saturating, relativistic, hinge, ...")
+@click.option("--precision", help="float32, mixed_float16 or mixed_bfloat16.")
+@click.option("--seed", type=int, help="Of weights, latents and the order of the data.")
+@click.option("--run-dir", type=click.Path(path_type=Path), help="The new run's directory.")
+@click.option("--data", help="A data set's name, a folder, an .npz, or a folder of IDX files.")
+@click.option("--data-dir", help="Where tensorflow-datasets has its prepared data.")
+@click.option(
+    "--set",
+    "assignments",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Any setting of the recipe: --set training.ema_decay=0.99. Repeatable.",
+)
+@click.option("--resume", metavar="RUN", help="Go on with a run ('latest' for the newest).")
+@click.option("--dry-run", is_flag=True, help="Check everything, print it, train nothing.")
+def fit(recipe, run_dir, resume, dry_run, assignments, **options) -> None:
+    """Train a GAN by RECIPE: a name from `keras-gan recipes`, or a YAML file."""
+    if resume is not None:
+        _resume(resume, dry_run, recipe, run_dir, assignments, options)
+        return
+    if recipe is None:
+        raise ConfigError("Name a RECIPE (see `keras-gan recipes`): keras-gan fit digits.")
+    config = _configure(recipe, assignments, options)
+    from keras_gan import data, runs
+
+    # What can be told to fail is told before the seconds that TensorFlow takes to import.
+    if run_dir is not None:
+        runs.check_new(run_dir)
+    config = dataclasses.replace(config, data=data.located(config.data))
+    import_tensorflow()
+    from keras_gan import training
+
+    prepared = training.prepare(config)
+    _show(f"fit {config.name}", prepared.summary())
+    if dry_run:
+        click.echo("dry run: nothing was written", err=True)
+        return
+    _play(training, prepared, training.start(prepared, run_dir))
+
+
+def _resume(resume, dry_run, recipe, run_dir, assignments, options) -> None:
+    epochs = options.pop("epochs")
+    if recipe or run_dir or assignments or any(v is not None for v in options.values()):
+        raise ConfigError("Beside --resume only --epochs (a longer training) can be given.")
+    from keras_gan import data, runs
+
+    run = runs.load(None if resume == "latest" else resume)
+    data.located(run.config.data)
+    import_tensorflow()
+    from keras_gan import training
+
+    prepared, problems = training.prepare_resume(run, epochs)
+    for problem in problems:
+        click.echo(f"Warning: {problem}", err=True)
+    _show(f"resume {run.path}", prepared.summary())
+    iteration = int(prepared.gan.iteration.numpy())
+    click.echo(f"  from       step {iteration} of {prepared.schedule.total_steps}", err=True)
+    if iteration >= prepared.schedule.total_steps:
+        click.echo("this run has come to its end; a larger --epochs goes on with it", err=True)
+        click.echo(str(run.path))
+        return
+    if dry_run:
+        click.echo("dry run: nothing was written", err=True)
+        return
+    _play(training, prepared, run)
+
+
+def _configure(recipe: str, assignments: tuple[str, ...], options: dict[str, Any]):
+    from keras_gan.config import load_config, override, parse_assignments
+
+    paths = {
+        "epochs": "training.epochs",
+        "batch_size": "training.batch_size",
+        "objective": "objective.name",
+        "precision": "training.precision",
+        "seed": "seed",
+        "data": "data.name",
+        "data_dir": "data.directory",
+    }
+    values = {paths[name]: value for name, value in options.items() if value is not None}
+    return override(load_config(recipe), {**values, **parse_assignments(assignments)})
+
+
+def _play(training, prepared, run) -> None:
+    click.echo(f"  run        {run.path}", err=True)
+    click.echo(f"  watch      tensorboard --logdir {run.path.parent}", err=True)
+    try:
+        training.play(prepared, run)
+    except training.Interrupted as stop:
+        click.echo(
+            f"Stopped after a checkpoint. Go on with: keras-gan fit --resume {run.path}", err=True
+        )
+        click.get_current_context().exit(stop.exit_code)
+    pictures = sorted((run.path / "samples").glob("*.png"))
+    click.echo(f"done: look at {pictures[-1]}", err=True)
+    click.echo(f"next: keras-gan sample {run.path} --out samples.png", err=True)
+    click.echo(str(run.path))
+
+
+def _show(title: str, lines: list[tuple[str, str]]) -> None:
+    click.echo(f"keras-gan {__version__}: {title}", err=True)
+    for heading, text in lines:
+        click.echo(f"  {heading:<10} {text}", err=True)
