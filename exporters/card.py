@@ -9,8 +9,13 @@ from typing import Any
 import yaml
 
 from keras_gan import __version__
+from keras_gan.exporters import serving
 from keras_gan.exporters.generator import Generator
 from keras_gan.runs import Run
+
+FILE, PICTURE = "README.md", "samples.png"
+
+_MEASURED = "evaluation/"  # metrics of the images themselves
 
 _LATENT = {
     "normal": "rng.standard_normal(({count}, {dim}))",
@@ -18,16 +23,10 @@ _LATENT = {
 }
 
 
-def last_metrics(run: Run) -> dict[str, float]:
-    """The last logged row, without wall-clock values; empty where there is none."""
-    rows = run.metrics()
-    return {k: v for k, v in (rows[-1] if rows else {}).items() if not k.startswith("time/")}
-
-
 def text(run: Run, generator: Generator, facts: dict[str, Any]) -> str:
     """The card: a YAML header, what the model is, and how to run each of its files."""
     sections = [
-        _header(run, facts),
+        _header(run, generator),
         _description(generator, facts),
         _training(run),
         _metrics(facts),
@@ -38,10 +37,12 @@ def text(run: Run, generator: Generator, facts: dict[str, Any]) -> str:
     return "\n\n".join(section.strip("\n") for section in sections) + "\n"
 
 
-def _header(run: Run, facts: dict) -> str:
+def _header(run: Run, generator: Generator) -> str:
+    # The hub has no task for images of a class, nor one for points.
+    unconditional = generator.makes_images and not generator.class_names
     header = {
         "library_name": "keras",
-        "pipeline_tag": "unconditional-image-generation",
+        **({"pipeline_tag": "unconditional-image-generation"} if unconditional else {}),
         "tags": ["gan", "keras-gan", run.config.network.family, run.config.name],
         "datasets": [Path(run.config.data.name).name],
     }
@@ -54,7 +55,7 @@ def _description(generator: Generator, facts: dict) -> str:
     labels = generator.class_names
     lines = [
         f"# {facts['name']}",
-        f"![samples, not selected]({'samples.png'})",
+        f"![samples, not selected]({PICTURE})",
         f"The generator of a generative adversarial network: it makes {what} of {shape}"
         f"{' from a latent and a label' if labels else ' from a latent'}. "
         f"{generator.network.count_params():,} parameters, float32. "
@@ -75,6 +76,8 @@ def _description(generator: Generator, facts: dict) -> str:
 
 def _training(run: Run) -> str:
     config, training = run.config, run.config.training
+    rounds = int(run.gan.iteration.numpy())  # of what was loaded, not the newest checkpoint's
+    chosen = ", chosen as the nearest to training images" if run.checkpoint == "best" else ""
     game = json.dumps(config.objective)
     penalties = json.dumps(config.penalties) if config.penalties else "none"
     return "\n".join(
@@ -87,24 +90,29 @@ def _training(run: Run) -> str:
             f"- game: {game}, penalties: {penalties}",
             f"- optimizers: generator {json.dumps(config.optimizer.generator)}, "
             f"discriminator {json.dumps(config.optimizer.discriminator)}",
-            f"- {training.epochs} epochs, batch {training.batch_size}, "
+            f"- batch {training.batch_size}, "
             f"{training.discriminator_steps} discriminator step(s) a round, seed {config.seed}, "
             f"{training.precision}",
             f"- average of the generator's weights: {training.ema_decay or 'none'}",
-            f"- recipe `{config.name}`, {run.iteration:,} rounds",
+            f"- recipe `{config.name}` of {training.epochs} epochs; this is the generator after "
+            f"{rounds:,} rounds{chosen}",
         ]
     )
 
 
 def _metrics(facts: dict) -> str:
+    found = {k: v for k, v in facts["metrics"].items() if v is not None and k != "iteration"}
     lines = ["## Metrics", ""]
-    if not facts["metrics"]:
+    if not found:
         return "\n".join([*lines, "None were logged."])
-    lines += ["The last that training logged:", "", "| metric | value |", "|---|---|"]
-    lines += [f"| {k} | {v:.6g} |" for k, v in facts["metrics"].items() if v is not None]
+    lines += ["The last that were logged:", "", "| metric | value |", "|---|---|"]
+    lines += [f"| {name} | {value:.6g} |" for name, value in found.items()]
+    quality = "which was not measured here"
+    if any(name.startswith(_MEASURED) for name in found):
+        quality = f"which those named `{_MEASURED}` do"
     lines += [
         "",
-        "They describe the game, not the quality of the images, which was not measured here. "
+        f"They describe the game, not the quality of the images, {quality}. "
         "At the optimum V(D,G) is -log 4 = -1.386.",
     ]
     return "\n".join(lines)
@@ -128,18 +136,25 @@ def _files(facts: dict) -> str:
     lines = [
         "## Files",
         "",
-        "Largest difference from Keras, over batches of 1, 3 and 17 (images lie in [-1, 1]):",
+        "Differences from Keras, the worst of batches of 1, 3 and 17 (images lie in [-1, 1]), and "
+        "what is allowed:",
         "",
-        "| file | bytes | difference | allowed | SHA-256 |",
-        "|---|---|---|---|---|",
+        "| file | weights | bytes | largest difference | on average | SHA-256 |",
+        "|---|---|---|---|---|---|",
     ]
     for path, file in facts["files"].items():
-        worst = max(file["max_abs_difference"].values())
+        largest = _bounded(file["max_abs_difference"], file["tolerance"])
+        mean = _bounded(file["mean_abs_difference"], file["mean_tolerance"])
         lines.append(
-            f"| `{path}` | {file['bytes']:,} | {worst:.2g} | {file['tolerance']:g} | "
-            f"`{file['sha256'][:16]}...` |"
+            f"| `{path}` | {file['weights']}, round {file['iteration']:,} | {file['bytes']:,} | "
+            f"{largest} | {mean} | `{file['sha256'][:16]}...` |"
         )
     return "\n".join(lines)
+
+
+def _bounded(differences: dict[str, float], limit: float | None) -> str:
+    allowed = "" if limit is None else f" ({limit:g})"
+    return f"{max(differences.values()):.2g}{allowed}"
 
 
 # ----------------------------------------------------------------------- how to run
@@ -251,8 +266,8 @@ def _saved_model(generator, name, path):
         row = '{"seed": 1, "labels": 0}' if generator.class_names else '{"seed": 1}'
         server += [
             f'curl -d \'{{"signature_name": "sample", "instances": [{row}]}}\' \\',
-            f"    http://localhost:8501/v1/models/{name}:predict",
-            f"keras-gan sample --server http://localhost:8501/v1/models/{name} --out served.png",
+            f"    {serving.ADDRESS}/{name}:predict",
+            serving.sample_command(name, labels=bool(generator.class_names)),
         ]
     server += ["```"]
     return [python, "\n".join(server)]

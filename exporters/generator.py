@@ -9,10 +9,13 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan import latents
+from keras_gan.errors import ConfigError, suggestion
 from keras_gan.runs import Run
 
 #: Batches at which a format is compared with Keras before it is published.
 PARITY_BATCHES = (1, 3, 17)
+
+WEIGHTS = ("ema", "raw")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,15 +35,18 @@ class Generator:
 
     @classmethod
     def of(cls, run: Run, weights: str = "ema") -> Generator:
-        """The generator of a run's newest checkpoint, rebuilt in float32.
+        """The generator of a run's checkpoint, rebuilt in float32.
 
         Args:
             run: a run with a checkpoint, trained in any precision.
-            weights: `ema`, the average where the run keeps one, or `raw`.
+            weights: one of WEIGHTS: `ema`, the average where the run keeps one, or `raw`.
 
         Raises:
+            ConfigError: no such weights.
             RunError: no whole checkpoint.
         """
+        if weights not in WEIGHTS:
+            raise ConfigError(f"There are no weights `{weights}`.{suggestion(weights, WEIGHTS)}")
         gan = run.gan
         network = gan.sampler if weights == "ema" else gan.generator
         names = run.class_names if run.conditional else None

@@ -20,13 +20,21 @@ DEFAULT_OPSET = 18
 
 _STANDARD = ("", "ai.onnx")
 _SMALLEST = 1024  # values; smaller weights (biases) stay float32 in the compressed variants
+_SHARED = 8  # values that share a scale, at least: a scale has the bytes of four of them
 
 
-def check_opset(opset: int) -> None:
-    """Raises ConfigError unless the converter and the checker were tried with `opset`."""
+def checked_opset(opset: int | None) -> int:
+    """Returns `opset`, or the default one where there is none.
+
+    Raises:
+        ConfigError: the converter and the checker were not tried with it.
+    """
+    if opset is None:
+        return DEFAULT_OPSET
     if opset not in OPSETS:
         known = " or ".join(str(n) for n in OPSETS)
         raise ConfigError(f"--opset should be {known}. Received: {opset}.")
+    return opset
 
 
 def convert(generator: Generator, opset: int, metadata: dict[str, str]) -> onnx.ModelProto:
@@ -115,24 +123,34 @@ def with_float16_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def with_int8_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy whose weights are kept as int8 with one scale for each output channel.
+    """A copy whose weights are kept as int8 with one scale for each slice along an axis.
 
-    w = scale * q, q in -127..127 (symmetric); computed with as float32.
+    w = scale * q, q in -127..127 (symmetric); computed with as float32. Of each weight's
+    axes, outputs and inputs alike, that one is taken whose w has the least squared error:
+    along which one the sizes differ most is another matter in every layer.
     """
 
     def shrink(name, values, graph, nodes):
-        axis = _channel_axis(model, name, values.ndim)
-        others = tuple(n for n in range(values.ndim) if n != axis)
-        scales = np.max(np.abs(values), axis=others) / 127.0
-        scales = np.where(scales == 0.0, 1.0, scales).astype(np.float32)
-        shape = [-1 if n == axis else 1 for n in range(values.ndim)]
-        quantized = np.round(values / scales.reshape(shape)).astype(np.int8)
-        for array, ending in ((quantized, "q"), (scales, "scale")):
+        axes = [n for n, size in enumerate(values.shape) if values.size >= _SHARED * size]
+        ways = [_quantized(values, axis) for axis in axes]
+        best = np.argmin([np.sum(np.square(q * scales - values)) for q, scales in ways])
+        for array, ending in zip(ways[best], ("q", "scale"), strict=True):
             graph.initializer.append(numpy_helper.from_array(array, f"{name}_{ending}"))
-        inputs = [f"{name}_q", f"{name}_scale"]
-        nodes.append(helper.make_node("DequantizeLinear", inputs, [name], axis=axis))
+        # Not DequantizeLinear: ONNX Runtime makes one operator of it and a MatMul, which rounds
+        # the activations to int8 as well, with three times the error.
+        wide = f"{name}_float32"
+        nodes.append(helper.make_node("Cast", [f"{name}_q"], [wide], to=TensorProto.FLOAT))
+        nodes.append(helper.make_node("Mul", [wide, f"{name}_scale"], [name]))
 
     return _compressed(model, shrink)
+
+
+def _quantized(values: np.ndarray, axis: int) -> tuple[np.ndarray, np.ndarray]:
+    """int8 like `values`, and float32 scales of size 1 along all axes but `axis`."""
+    others = tuple(n for n in range(values.ndim) if n != axis)
+    scales = np.max(np.abs(values), axis=others, keepdims=True) / 127.0
+    scales = np.where(scales == 0.0, 1.0, scales).astype(np.float32)
+    return np.round(values / scales).astype(np.int8), scales
 
 
 def _compressed(model: onnx.ModelProto, shrink) -> onnx.ModelProto:
@@ -149,19 +167,6 @@ def _compressed(model: onnx.ModelProto, shrink) -> onnx.ModelProto:
         graph.node.insert(0, node)
     onnx.checker.check_model(copy, full_check=True)
     return copy
-
-
-def _channel_axis(model: onnx.ModelProto, weight: str, dimensions: int) -> int:
-    """The axis of a weight that counts its operator's output channels."""
-    for node in model.graph.node:
-        if weight in node.input:
-            if node.op_type == "Conv":
-                return 0
-            if node.op_type == "ConvTranspose":
-                return 1
-            if node.op_type == "Gemm" and any(a.name == "transB" and a.i for a in node.attribute):
-                return 0
-    return dimensions - 1
 
 
 @contextlib.contextmanager

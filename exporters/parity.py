@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -13,12 +14,24 @@ from keras_gan.exporters.generator import PARITY_BATCHES, Generator
 Runner = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 
-def differences(generator: Generator, run: Runner) -> dict[str, float]:
-    """Largest absolute difference from Keras' float32 images, by batch size.
+@dataclasses.dataclass(frozen=True)
+class Differences:
+    """Absolute differences from Keras' float32 images, by batch size.
 
     The images lie in [-1, 1]; 2/255, one step of a grey level, is 0.0078.
     """
-    found = {}
+
+    largest: dict[str, float]
+    mean: dict[str, float]
+
+
+def differences(generator: Generator, run: Runner) -> Differences:
+    """Compares a format with Keras at batches of PARITY_BATCHES.
+
+    Raises:
+        ExportError: the format's images have another shape.
+    """
+    largest, mean = {}, {}
     for batch in PARITY_BATCHES:
         inputs = generator.fixed_inputs(batch)
         expected = np.asarray(generator(**inputs))
@@ -27,15 +40,21 @@ def differences(generator: Generator, run: Runner) -> dict[str, float]:
             raise ExportError(
                 f"Images should have the shape {expected.shape}. Received: {received.shape}."
             )
-        found[str(batch)] = float(np.max(np.abs(received - expected)))
-    return found
+        difference = np.abs(received - expected)
+        largest[str(batch)] = float(np.max(difference))
+        mean[str(batch)] = float(np.mean(difference))
+    return Differences(largest, mean)
 
 
-def check(what: str, found: dict[str, float], tolerance: float) -> None:
-    """Raises ExportError where a difference is above `tolerance`, or not a number."""
-    for batch, difference in found.items():
-        if not difference <= tolerance:
-            raise ExportError(
-                f"{what} differs from Keras by {difference:.3g} at batch {batch}; at most "
-                f"{tolerance:g} is allowed. Nothing was published."
-            )
+def check(what: str, found: Differences, largest: float, mean: float | None = None) -> None:
+    """Raises ExportError where a difference is above its limit, or not a number."""
+    limits = [(found.largest, largest, "")]
+    if mean is not None:
+        limits.append((found.mean, mean, " on average"))
+    for values, limit, how in limits:
+        for batch, difference in values.items():
+            if not difference <= limit:
+                raise ExportError(
+                    f"{what} differs from Keras by {difference:.3g}{how} at batch {batch}; at "
+                    f"most {limit:g} is allowed. Nothing was published."
+                )

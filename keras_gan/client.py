@@ -10,6 +10,8 @@ Each may name a version: .../NAME/versions/2, or by its label: .../NAME/labels/s
 from __future__ import annotations
 
 import base64
+import contextlib
+import http.client
 import io
 import json
 import re
@@ -68,7 +70,11 @@ def sample(
 
 
 def _way(url: str) -> tuple[Callable, Any]:
-    parts = urllib.parse.urlsplit(url)
+    try:
+        parts = urllib.parse.urlsplit(url)
+        parts.port  # noqa: B018 (raises where it is no number from 0 to 65535)
+    except ValueError as error:
+        raise _meaningless(url) from error
     model = _MODEL.fullmatch(parts.path)
     form = dict(urllib.parse.parse_qsl(parts.query)).get("format", "rows")
     ways = {
@@ -78,17 +84,22 @@ def _way(url: str) -> tuple[Callable, Any]:
         ("https", "columns"): _rest_columns,
         ("grpc", "rows"): _grpc,
     }
-    if (parts.scheme, form) not in ways or not parts.netloc or model is None:
-        raise ConfigError(
-            "--server should be http://HOST:8501/v1/models/NAME (?format=columns for columns) or "
-            f"grpc://HOST:8500/NAME. Received: {url}."
-        )
+    plain = re.fullmatch("[!-~]+", url)  # no blanks, no letters that HTTP would have encoded
+    if (parts.scheme, form) not in ways or not parts.hostname or model is None or not plain:
+        raise _meaningless(url)
     if parts.scheme == "grpc":
         return _grpc, (parts.netloc, model.groupdict())
     path = parts.path.rstrip("/")
     if not path.startswith("/v1/models/"):
         path = f"/v1/models{path}"
     return ways[parts.scheme, form], f"{parts.scheme}://{parts.netloc}{path}:predict"
+
+
+def _meaningless(url: str) -> ConfigError:
+    return ConfigError(
+        "--server should be http://HOST:8501/v1/models/NAME (?format=columns for columns) or "
+        f"grpc://HOST:8500/NAME. Received: {url}."
+    )
 
 
 # -------------------------------------------------------------------------- REST
@@ -115,16 +126,25 @@ def _post(address: str, body: dict, timeout: float) -> Any:
     )
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:
-            return json.load(answer)
+            content = answer.read()
     except urllib.error.HTTPError as error:
-        raise ServerError(f"{address} answered {error.code}: {_reason(error.read())}") from error
+        raise ServerError(f"{address} answered {error.code}: {_reason(error)}") from error
     except TimeoutError as error:
         raise _no_answer(address, timeout) from error
     except urllib.error.URLError as error:
         if isinstance(error.reason, TimeoutError):
             raise _no_answer(address, timeout) from error
         raise ServerError(f"Can't reach {address}: {error.reason}. Is the server up?") from error
-    except (OSError, ValueError) as error:
+    except UnicodeError as error:  # a host's name, before anything is sent
+        raise ConfigError(f"--server: {address} names no host: {error}.") from error
+    except (http.client.HTTPException, OSError) as error:
+        raise ServerError(
+            f"{address} gave no whole HTTP answer ({type(error).__name__}). Is that the port for "
+            "gRPC? REST has 8501 by default; grpc://HOST:8500/NAME asks by gRPC."
+        ) from error
+    try:
+        return json.loads(content)
+    except ValueError as error:
         raise ServerError(f"{address} sent what is no JSON answer: {error}.") from error
 
 
@@ -132,7 +152,10 @@ def _no_answer(address: str, timeout: float) -> ServerError:
     return ServerError(f"{address} did not answer within {timeout:g} s.")
 
 
-def _reason(body: bytes) -> str:
+def _reason(answer: urllib.error.HTTPError) -> str:
+    body = b""
+    with contextlib.suppress(http.client.HTTPException, OSError):
+        body = answer.read()
     try:
         return str(json.loads(body)["error"])
     except (ValueError, KeyError, TypeError):
@@ -174,7 +197,10 @@ def _grpc(target: tuple, inputs: dict[str, np.ndarray], timeout: float) -> list[
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 raise _no_answer(address, timeout) from error
             if error.code() is grpc.StatusCode.UNAVAILABLE:
-                raise ServerError(f"Can't reach {address}. Is the server up?") from error
+                raise ServerError(
+                    f"Can't reach {address}. Is the server up, and is this its port for gRPC (by "
+                    "default 8500; REST has 8501)?"
+                ) from error
             raise ServerError(
                 f"{address} answered {error.code().name}: {error.details()}"
             ) from error

@@ -1,9 +1,13 @@
 """TF Serving's files by its own message types, and the client against a stand-in."""
 
+import base64
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import threading
+import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -107,7 +111,7 @@ def test_the_monitoring_config_is_one(deploy):
     )
     text_format.Parse((deploy / "monitoring.config").read_text(), monitoring)
     assert monitoring.prometheus_config.enable
-    pods = list(yaml.safe_load_all((deploy / "kubernetes.yaml").read_text()))[1]
+    pods, _ = yaml.safe_load_all((deploy / "kubernetes.yaml").read_text())
     told = pods["spec"]["template"]["metadata"]["annotations"]["prometheus.io/path"]
     assert told == monitoring.prometheus_config.path
 
@@ -125,34 +129,66 @@ def test_compose_serves_the_export_and_the_runs(deploy):
     assert "curl" not in str(check) and (deploy / Path(check[-1]).name).is_file()
 
 
-def test_the_kubernetes_manifest_hangs_together(deploy):
-    claim, deployment, service = yaml.safe_load_all((deploy / "kubernetes.yaml").read_text())
-    assert [d["kind"] for d in (claim, deployment, service)] == [
-        "PersistentVolumeClaim",
-        "Deployment",
-        "Service",
-    ]
+def manifest(deploy, file):
+    return {d["kind"]: d for d in yaml.safe_load_all((deploy / file).read_text())}
+
+
+def test_the_kubernetes_manifests_hang_together(deploy):
+    loading = manifest(deploy, "kubernetes-loader.yaml")
+    claim = loading.pop("PersistentVolumeClaim")
+    (pod,) = loading.values()
+    serving = manifest(deploy, "kubernetes.yaml")
+    assert list(serving) == ["Deployment", "Service"]
+    deployment, service = serving.values()
     spec = deployment["spec"]["template"]["spec"]
     (container,) = spec["containers"]
     assert container["image"] == files.IMAGE
     volumes = {v["name"]: v for v in spec["volumes"]}
     assert {m["name"] for m in container["volumeMounts"]} == set(volumes)
     assert volumes["models"]["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    # The server can't write; the pod that can has the same claim, and ends by itself.
+    assert all(mount["readOnly"] for mount in container["volumeMounts"])
+    (loader,) = pod["spec"]["containers"]
+    (mount,) = loader["volumeMounts"]
+    assert mount == {"name": "models", "mountPath": "/models"}
+    assert pod["spec"]["volumes"] == [volumes["models"]]
+    assert pod["spec"]["restartPolicy"] == "Never" and loader["command"][0] == "sleep"
+    comment = (deploy / "kubernetes-loader.yaml").read_text().partition("apiVersion")[0]
+    assert f"kubectl cp My_digits.v1 {pod['metadata']['name']}:/models\n" in comment
+    (term,) = pod["spec"]["affinity"]["podAffinity"].popitem()[1]
+    selector = term["podAffinityTerm"]["labelSelector"]["matchLabels"]
+    assert selector == deployment["spec"]["selector"]["matchLabels"]
+    assert deployment["spec"]["strategy"] == {"type": "Recreate"}
     assert service["spec"]["selector"] == deployment["spec"]["template"]["metadata"]["labels"]
+    # Without a model no port opens: the liveness probe has to wait for the start-up's.
+    start = container["startupProbe"]
+    assert start["exec"] == container["readinessProbe"]["exec"]
+    assert start["periodSeconds"] * start["failureThreshold"] >= 3600
     ports = {p["name"] for p in container["ports"]}
     assert {p["targetPort"] for p in service["spec"]["ports"]} == ports
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [("digits", "digits"), ("My_digits.v1", "my-digits-v1"), ("_x_", "x"), ("A" * 80, "a" * 63)],
+    [
+        *(
+            ("digits", "digits"),
+            ("My_digits.v1", "my-digits-v1"),
+            ("_x_", "x"),
+            ("A" * 80, "a" * 63),
+        ),
+        *(("3d", "model-3d"), ("9" * 80, "model-" + "9" * 57), ("x" * 62 + "_y", "x" * 62)),
+    ],
 )
 def test_kubernetes_names_are_of_its_kind(name, expected):
+    """Of a service the strictest: RFC 1035, so a letter comes first."""
     assert files.kubernetes_name(name) == expected
+    assert re.fullmatch("[a-z]([-a-z0-9]{0,61}[a-z0-9])?", expected)
 
 
 def test_the_projects_own_deploy_folder_is_what_an_export_writes(tmp_path):
     files.write(tmp_path, "digits", [1])
+    assert {p.name for p in (ROOT / "deploy").iterdir()} == set(files.TEMPLATES)
     for name in files.TEMPLATES:
         assert (ROOT / "deploy" / name).read_text() == (tmp_path / name).read_text()
 
@@ -210,6 +246,61 @@ def test_the_command_asks_a_server(served, cli, tmp_path):
         assert result.stdout == f"{out}\n"
         expected = drawn(served[3] / "a/plain/1", seed=[9, 10, 11])
         np.testing.assert_array_equal(np.load(out)["images"], expected)
+
+
+def test_without_a_version_or_label_the_highest_version_is_asked(served):
+    """As TF Serving does, and as `models.config` says: not the one that is `stable`."""
+    _, _, _, out = served
+    text = (out / "b/deploy/models.config").read_text()
+    assert 'key: "canary" value: 2' in text and 'key: "stable" value: 1' in text
+    comment = " ".join(re.findall("# (.*)", text))
+    assert "neither a version nor a label goes to the highest version here, which is `canary`" in (
+        comment
+    )
+
+
+def shell_lines(text):
+    """The commands in a card's ```sh blocks, lines ending in a backslash joined."""
+    blocks = re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
+    return [shlex.split(line) for b in blocks for line in b.replace("\\\n", "").splitlines()]
+
+
+@pytest.mark.parametrize(("folder", "name"), [("a", "plain"), ("b", "labelled")])
+def test_the_cards_shell_lines_run_against_a_server(folder, name, served, cli):
+    _, rest, _, out = served
+    lines = shell_lines((out / folder / "README.md").read_text())
+    assert [line[0] for line in lines] == ["docker", "curl", "keras-gan"]
+    assert (out / folder / lines[0][3]).is_file()  # docker compose -f deploy/compose.yaml
+    here = [
+        [word.replace("localhost:8501", f"127.0.0.1:{rest}") for word in line] for line in lines
+    ]
+    program, flag, body, address = here[1]
+    assert (program, flag) == ("curl", "-d")
+    with urllib.request.urlopen(address, body.encode(), timeout=30) as answer:
+        (image,) = json.load(answer)["predictions"]
+    assert base64.b64decode(image["b64"]).startswith(b"\x89PNG")
+    result = cli(*here[2][1:])
+    assert result.exit_code == 0, result.stderr
+    assert Path("served.png").read_bytes().startswith(b"\x89PNG")
+    # The same line stands in compose.yaml.
+    assert f"#   {shlex.join(lines[2])}\n" in (out / folder / "deploy/compose.yaml").read_text()
+
+
+def test_a_label_that_is_missing_is_asked_for(served, cli):
+    for url in ways(served, "labelled"):
+        result = cli("sample", "--server", url, "--count", "2")
+        assert result.exit_code == 1 and result.stderr.count("\n") == 1
+        assert result.stderr.endswith("A model with classes needs --label ID.\n")
+
+
+def test_a_port_of_the_other_kind_is_named(served, cli):
+    _, rest, rpc, _ = served
+    result = cli("sample", "--server", f"http://127.0.0.1:{rpc}/v1/models/plain")
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1
+    assert "Is that the port for gRPC? REST has 8501 by default" in result.stderr
+    result = cli("sample", "--server", f"grpc://127.0.0.1:{rest}/plain")
+    assert result.exit_code == 1 and result.stderr.count("\n") == 1
+    assert "is this its port for gRPC" in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -299,6 +390,7 @@ def test_no_server_is_said_in_one_line(scheme, cli):
         (200, b'{"predictions": []}', "sent 0 images for 1 seeds"),
         (200, b'{"predictions": [{"b64": "AAAA"}]}', "can't be decoded"),
         (500, b"oops", "answered 500: oops"),
+        ("broken", b"", "gave no whole HTTP answer"),
         (None, b"", "did not answer within"),
     ],
 )
@@ -310,8 +402,9 @@ def test_a_server_that_speaks_otherwise(status, body, message):
             if status is None:
                 release.wait(10)
                 return
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
+            broken = status == "broken"  # it promises more than it sends
+            self.send_response(200 if broken else status)
+            self.send_header("Content-Length", str(len(body) + 5 * broken))
             self.end_headers()
             self.wfile.write(body)
 
@@ -334,6 +427,14 @@ def test_a_server_that_speaks_otherwise(status, body, message):
     [
         *("digits", "ftp://h/m", "http://h:1", "http://h/v1/models/", "grpc://h:1/a/b/c"),
         *("http:///m", "http://h/m?format=xml", "grpc://h:1/m?format=columns"),
+        *(
+            "http://[::1/m",
+            "http://h:port/m",
+            "http://h:99999/m",
+            "grpc://h:-1/m",
+            "http://:8501/m",
+        ),
+        *("http://h:1/v1/models/a b", "http://h h:1/m", "http://h:1/\u00e4", "http://h:1/m\x7f"),
     ],
 )
 def test_a_url_that_means_nothing_is_a_usage_error(url):
@@ -341,9 +442,17 @@ def test_a_url_that_means_nothing_is_a_usage_error(url):
         client.sample(url, [1])
 
 
+def test_a_host_that_can_not_be_one_is_a_usage_error():
+    with pytest.raises(ConfigError, match="names no host"):
+        client.sample(f"http://{'a' * 70}.example/m", [1])
+
+
 @pytest.mark.parametrize(
     "arguments",
-    [["run"], ["--interpolate", "3"], ["--label", "seven"], ["--seed", 2**31 - 1, "--count", 2]],
+    [
+        *(["run"], ["--interpolate", "3"], ["--label", "seven"], ["--label", 2**31]),
+        *(["--seed", 2**31 - 1, "--count", 2], ["--checkpoint", "best"]),
+    ],
 )
 def test_what_a_server_can_not_do_is_a_usage_error(arguments, cli):
     result = cli("sample", "--server", "http://127.0.0.1:1/m", *arguments)
