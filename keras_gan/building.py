@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from keras_gan import latents, networks, objectives, optimizers, penalties
 from keras_gan.config import Config
@@ -44,7 +46,7 @@ def build_gan(
         )
     latents.check_distribution(config.latent.distribution)
     training = config.training
-    with _policy(precision or training.precision), _keras_errors_as_config_errors():
+    with _within_memory(), _policy(precision or training.precision), _keras_errors():
         generator, discriminator = networks.build(
             config.network.family,
             latent_dim=config.latent.dim,
@@ -56,23 +58,25 @@ def build_gan(
             generator=config.network.generator,
             discriminator=config.network.discriminator,
         )
-    return GAN(
-        generator,
-        discriminator,
-        latent_distribution=config.latent.distribution,
-        discriminator_steps=training.discriminator_steps,
-        updates=training.updates,
-        packing=training.packing,
-        instance_noise=training.instance_noise,
-        instance_noise_steps=training.instance_noise_steps,
-        ema_decay=training.ema_decay,
-        seed=config.seed,
-    )
+    with _within_memory():
+        return GAN(
+            generator,
+            discriminator,
+            latent_distribution=config.latent.distribution,
+            discriminator_steps=training.discriminator_steps,
+            updates=training.updates,
+            packing=training.packing,
+            instance_noise=training.instance_noise,
+            instance_noise_steps=training.instance_noise_steps,
+            ema_decay=training.ema_decay,
+            seed=config.seed,
+        )
 
 
 def compile_gan(gan: GAN, config: Config) -> None:
     """Compiles `gan` with the recipe's game and optimizers."""
-    gan.compile(*build_optimizers(config), **build_game(config))
+    with _within_memory():
+        gan.compile(*build_optimizers(config), **build_game(config))
 
 
 def build_game(config: Config) -> dict:
@@ -124,7 +128,21 @@ def _numbers(path: str, options: dict, whole: tuple[str, ...] = ()) -> dict:
 
 
 @contextlib.contextmanager
-def _keras_errors_as_config_errors() -> Iterator[None]:
+def _within_memory() -> Iterator[None]:
+    """Weights, their average and the optimizers' slots: whatever asks for more than there is."""
+    try:
+        yield
+    except (tf.errors.ResourceExhaustedError, MemoryError) as error:
+        shape = re.search(r"shape(\[[\d,]+\])", str(error))
+        which = f" (a tensor of shape {shape[1]})" if shape else ""
+        raise ConfigError(
+            f"The networks do not fit into memory{which}: make latent.dim or the layers of "
+            "network.generator and network.discriminator smaller."
+        ) from error
+
+
+@contextlib.contextmanager
+def _keras_errors() -> Iterator[None]:
     """Layers check their own arguments: `hidden: [-3]`, an activation that does not exist."""
     try:
         yield

@@ -8,9 +8,10 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from keras_gan import batches, latents, objectives, optimizers
+from keras_gan import batches, latents, objectives, optimizers, players
 from keras_gan import penalties as penalties_module
 from keras_gan.errors import ConfigError
+from keras_gan.values import shown
 
 #: What random numbers are for; each use of a round folds its own number into the seed.
 _LATENTS, _NETWORKS, _PENALTIES, _NOISE = range(4)
@@ -76,12 +77,7 @@ class GAN(keras.Model):
         name: str = "gan",
     ):
         super().__init__(name=name, dtype="float32")
-        self.generator = generator
-        self.discriminator = discriminator
-        self.generator_ema = _copy(generator) if ema_decay else None
         self.latent_distribution = latents.check_distribution(latent_distribution)
-        self.latent_dim = _inputs(generator)["latent"].shape[-1]
-        self.conditional = "labels" in _inputs(generator)
         self.discriminator_steps = discriminator_steps
         self.updates = updates
         self.packing = packing
@@ -89,6 +85,14 @@ class GAN(keras.Model):
         self.instance_noise_steps = instance_noise_steps
         self.ema_decay = ema_decay
         self.seed = seed
+        self._check_settings()
+        players.check_networks(generator, discriminator, packing)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.generator_ema = _copy(generator) if ema_decay else None
+        inputs = players.named_inputs(generator)
+        self.latent_dim = inputs["latent"].shape[-1]
+        self.conditional = "labels" in inputs
         self.iteration = self.add_weight(
             name="iteration", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
@@ -98,10 +102,8 @@ class GAN(keras.Model):
         )
         self._means: dict[str, keras.metrics.Mean] = {}
         self._rounds_program = None
-        self._check()
-        self(  # builds the model
-            {n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in _inputs(generator).items()}
-        )
+        # Builds the model: Keras saves no weights of one that was never called.
+        self({n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in inputs.items()})
 
     @property
     def sampler(self) -> keras.Model:
@@ -136,9 +138,7 @@ class GAN(keras.Model):
         """
         super().compile(optimizer=None, jit_compile=jit_compile, **kwargs)
         self.objective = objectives.get(objective)
-        self.penalties = (
-            penalties_module.get(penalties) if isinstance(penalties, Mapping) else tuple(penalties)
-        )
+        self.penalties = _as_penalties(penalties)
         if generator_optimizer is discriminator_optimizer and not isinstance(
             generator_optimizer, str
         ):
@@ -385,6 +385,12 @@ class GAN(keras.Model):
         if self.conditional and labels is None:
             raise ConfigError("This GAN is conditional: give it (images, labels).")
         images = batches.as_float(images)
+        wanted = self.generator.output_shape[1:]
+        if not images.shape[1:].is_compatible_with(wanted):
+            raise ConfigError(
+                f"Images should be of shape (batch, {', '.join(map(str, wanted))}), as the "
+                f"generator makes them. Received: {tuple(images.shape)}."
+            )
         k, packs = self.discriminator_steps, self.discriminator_steps * self.packing
         size = images.shape[0]
         advice = (
@@ -412,31 +418,33 @@ class GAN(keras.Model):
         self._rounds_program = program
         self.train_function = None
 
-    def _check(self):
+    def _check_settings(self):
         if self.ema_decay and not 0 <= self.ema_decay < 1:
             raise ConfigError(f"`ema_decay` should lie in [0, 1). Received: {self.ema_decay}.")
         if self.updates not in ("alternating", "simultaneous"):
             raise ConfigError(
                 f"`updates` should be alternating or simultaneous. Received: {self.updates!r}."
             )
-        if self.discriminator_steps < 1 or self.packing < 1:
-            raise ConfigError("`discriminator_steps` and `packing` should be at least 1.")
-        if self.conditional != ("labels" in _inputs(self.discriminator)):
-            raise ConfigError("Both networks should take `labels`, or neither.")
-        if self.conditional and self.packing > 1:
-            raise ConfigError("`packing` is for unconditional networks: D would see mixed labels.")
-        made = self.generator.output_shape[1:]
-        wanted = (*made[:-1], made[-1] * self.packing)
-        seen = tuple(_inputs(self.discriminator)["images"].shape[1:])
-        if wanted != seen:
+        for name in ("discriminator_steps", "packing", "instance_noise_steps"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise ConfigError(f"`{name}` should be at least 1. Received: {value}.")
+        if not 0 <= self.instance_noise < float("inf"):
             raise ConfigError(
-                f"The discriminator should take samples of shape {wanted} (the generator's, "
-                f"packing={self.packing}). Received: {seen}."
+                "`instance_noise` should be a standard deviation, a finite number >= 0. "
+                f"Received: {self.instance_noise}."
             )
 
 
-def _inputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
-    return {tensor.name: tensor for tensor in network.inputs}
+def _as_penalties(given: Any) -> tuple[penalties_module.Penalty, ...]:
+    if isinstance(given, Mapping) and all(isinstance(o, Mapping) for o in given.values()):
+        return penalties_module.get(given)
+    if isinstance(given, Iterable) and all(isinstance(p, penalties_module.Penalty) for p in given):
+        return tuple(given)
+    raise ConfigError(
+        "`penalties` should be a table like {'r1': {'weight': 0.1}}, or Penalty objects. "
+        f"Received: {shown(given)}."
+    )
 
 
 def _copy(network: keras.Model) -> keras.Model:

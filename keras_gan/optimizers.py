@@ -104,7 +104,18 @@ def build(role: str, options: Mapping[str, Any]) -> keras.optimizers.Optimizer:
         )
     if isinstance(options.get("learning_rate"), Mapping):
         options["learning_rate"] = _schedule(role, options["learning_rate"])
-    return _made(OPTIMIZERS[name], name, f"optimizer.{role}", options)
+    optimizer = _made(OPTIMIZERS[name], name, f"optimizer.{role}", options)
+    _refuse_average(optimizer, f"optimizer.{role}.use_ema")
+    return optimizer
+
+
+def _refuse_average(optimizer: keras.optimizers.Optimizer, path: str) -> None:
+    """Keras swaps an optimizer's average in at the end of `fit`, for a model's only one."""
+    if getattr(optimizer, "inner_optimizer", optimizer).use_ema:
+        raise ConfigError(
+            f"`{path}` should be false: nothing would use that average. training.ema_decay "
+            "(GAN's `ema_decay`) keeps an averaged generator, buffers included."
+        )
 
 
 def _schedule(role: str, options: Mapping[str, Any]):
@@ -138,6 +149,7 @@ def for_network(optimizer, network: keras.Model) -> keras.optimizers.Optimizer:
     Built before any trace: a loss scale read earlier would be a constant of the graph.
     """
     optimizer = keras.optimizers.get(optimizer)
+    _refuse_average(optimizer, "use_ema")
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
     if _computes_in_float16(network) and not scaled:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
@@ -150,8 +162,13 @@ def _computes_in_float16(network: keras.Model) -> bool:
 
 
 def gradient_norm(gradients, optimizer) -> tf.Tensor:
-    """Global norm of unscaled gradients; 0 in a round that the loss scale will skip."""
+    """Global norm of unscaled gradients; 0 in a round that the loss scale will skip.
+
+    Also 0 for a network that has nothing to train.
+    """
     gradients = [tf.convert_to_tensor(g) for g in gradients if g is not None]
+    if not gradients:
+        return tf.constant(0.0)
     norm = tf.linalg.global_norm([tf.cast(g, tf.float32) for g in gradients])
     if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return norm

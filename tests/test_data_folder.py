@@ -1,11 +1,16 @@
 """Folders of pictures: any size and mode, classes, and what can't be decoded."""
 
+import time
+import warnings
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from keras_gan.config import DataConfig
 from keras_gan.data import Source, load_source
+from keras_gan.data.folder import _notes
 from keras_gan.errors import DataError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -216,6 +221,33 @@ def test_undecodable_files_are_named_counted_and_left_out(folder):
     assert error_of(folder) == (
         f"None of the 4 pictures in {folder} could be decoded, cut.png among them."
     )
+
+
+def test_what_a_library_warns_of_in_a_picture_does_not_cost_the_picture(folder, cli):
+    """Pillow warns of a cut EXIF in the thread that decodes, which knows no command."""
+    exif = Image.Exif()
+    exif[0x010E] = "a text that is too long to stand within its entry"
+    for n in range(6):
+        bands(16, 16).save(folder / f"{n}.jpg", exif=exif.tobytes()[:-20])
+    warnings.simplefilter("always")  # else once for each line of Pillow's
+    arguments = ("fit", "photos", "--data", folder, "--batch-size=2", "--dry-run")
+    quiet, loud = cli(*arguments), cli("--debug", *arguments)
+    for result in (quiet, loud):
+        assert result.exit_code == 0, result.stderr
+        assert "6 images of 64x64x3" in result.stderr
+        assert "left out" not in result.stderr
+    assert "UserWarning" not in quiet.stderr
+    assert "UserWarning: Truncated File Read" in loud.stderr
+
+
+def test_many_files_do_not_take_long_to_be_told_apart():
+    """Looking each one up in a list of the others took a minute for these."""
+    files = [Path(f"pictures/{n:05d}.png") for n in range(20_000)]
+    began = time.perf_counter()
+    assert _notes(files, files[1:]) == (
+        "left out 1 of 20000 files that can't be decoded: 00000.png",
+    )
+    assert time.perf_counter() - began < 5  # 0.02 s
 
 
 def test_a_folder_without_pictures(folder):

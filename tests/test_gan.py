@@ -483,6 +483,20 @@ def test_logged_values_are_those_of_the_game():
         ),
         (lambda: small(conditional=True).train_step(tf.constant(IMAGES[:8])), "conditional"),
         (lambda: small(conditional=True)(np.zeros((1, 4), "float32")), "`latent` and `labels`"),
+        (lambda: small(instance_noise=-1), "`instance_noise`.*Received: -1"),
+        (lambda: small(instance_noise=float("nan")), "`instance_noise`"),
+        (lambda: small(instance_noise_steps=0), "`instance_noise_steps` should be at least 1"),
+        (lambda: small(packing=0), "`packing` should be at least 1"),
+        (lambda: small(compiled={"penalties": "r1"}), "'weight': 0.1.*Received: 'r1'"),
+        (lambda: small(compiled={"penalties": ["r1"]}), r"Penalty objects. Received: \['r1'\]"),
+        (lambda: small(compiled={"penalties": {"r1": 0.1}}), r"Received: \{'r1': 0.1\}"),
+        (lambda: small(compiled={"penalties": None}), "Received: None"),
+        (
+            lambda: small(
+                compiled={"generator_optimizer": keras.optimizers.Adam(use_ema=True)},
+            ),
+            "`use_ema` should be false.*`ema_decay`",
+        ),
         (
             lambda: small().compile(*[keras.optimizers.Adam()] * 2),
             "an optimizer of its own",
@@ -505,3 +519,65 @@ def test_networks_that_do_not_fit_each_other_are_refused():
     first, second = small(), small("mlp", packing=2)
     with pytest.raises(ConfigError, match=r"samples of shape \(8, 8, 1\)"):
         GAN(first.generator, second.discriminator)
+
+
+@pytest.mark.parametrize(
+    ("shape", "received"),
+    [
+        ((8, 6, 6, 1), r"\(\d+, 6, 6, 1\)"),
+        ((8, 64), r"\(\d+, 64\)"),
+        ((8, 8, 8), r"\(\d+, 8, 8\)"),
+        ((8,), r"\(\d+,\)"),
+    ],
+)
+@pytest.mark.parametrize("packing", [1, 2])
+def test_images_of_another_shape_are_refused_in_one_line(shape, received, packing):
+    said = rf"Images should be of shape \(batch, 8, 8, 1\), as .* makes them\. Received: {received}"
+    gan = small(packing=packing)
+    with pytest.raises(ConfigError, match=said) as caught:
+        gan.fit(np.zeros(shape, "float32"), batch_size=4, verbose=0)
+    assert "\n" not in str(caught.value)
+
+
+def dense(name, size, units):
+    return keras.Sequential([keras.Input((size,), name=name), keras.layers.Dense(units)])
+
+
+def two_outputs():
+    image = keras.Input((6,), name="images")
+    return keras.Model(image, [image, image])
+
+
+@pytest.mark.parametrize(
+    ("players", "said"),
+    [
+        (
+            lambda: (dense("z", 4, 6), dense("images", 6, 1)),
+            r"The generator should be .* named `latent` .*Received: inputs z\.",
+        ),
+        (
+            lambda: (dense("latent", 4, 6), dense("x", 6, 1)),
+            r"The discriminator should be .* named `images` .*Received: inputs x\.",
+        ),
+        (
+            lambda: [keras.Sequential([keras.layers.Dense(6)])] * 2,
+            r"named `latent` .*Received: Sequential without inputs\.",
+        ),
+        (lambda: ("mlp", "mlp"), r"named `latent` .*Received: str without inputs\."),
+        (
+            lambda: (
+                keras.Sequential([keras.Input((2, 2), name="latent"), keras.layers.Flatten()]),
+                dense("images", 4, 1),
+            ),
+            r"`latent` should be of shape \(batch, latent_dim\). Received: \(None, 2, 2\)",
+        ),
+        (
+            lambda: (dense("latent", 4, 6), two_outputs()),
+            "The discriminator should have one output. Received: 2",
+        ),
+    ],
+)
+def test_networks_that_are_no_players_are_refused_in_one_line(players, said):
+    with pytest.raises(ConfigError, match=said) as caught:
+        GAN(*players())
+    assert "\n" not in str(caught.value)

@@ -27,16 +27,18 @@ def test_annealed_sgd_by_hand():
 
 
 def test_the_2014_recipe_has_the_published_schedule():
+    """D's published loss is half of ours, so that its rate is half of the published 0.1."""
     config = load_config("mnist_maxout")
-    for role in ("generator", "discriminator"):
+    for role, initial in (("generator", 0.1), ("discriminator", 0.05)):
         optimizer = optimizers.build(role, getattr(config.optimizer, role))
         updates = 250 * (50_000 // config.training.batch_size)
         assert updates == optimizer.momentum_steps == 125_000
         rate = optimizer.get_config()["learning_rate"]["config"]
-        assert rate["initial_learning_rate"] == 0.1
+        assert rate["initial_learning_rate"] == initial
         assert rate["decay_rate"] == pytest.approx(1 / 1.000004, rel=1e-12)
         assert (optimizer.momentum, optimizer.final_momentum) == (0.5, 0.7)
     assert config.training.batch_size == 100
+    assert config.training.updates == "simultaneous"
     assert config.data.split == "train[:50000]"
     assert (config.latent.dim, config.latent.distribution) == (100, "uniform")
     assert config.objective == {"name": "non_saturating"}
@@ -64,6 +66,7 @@ def test_momentum_alone_stays():
         ({"name": "adam", "learning_rate": -1.0}, ">= 0"),
         ({"name": "annealed_sgd", "momentum": 0.0}, "above 0"),
         ({"name": "sgd", "momentum": 3.0}, "momentum"),
+        ({"name": "adam", "use_ema": True}, r"optimizer\.generator\.use_ema.*training\.ema_decay"),
     ],
 )
 def test_wrong_options_are_named(options, said):

@@ -55,7 +55,6 @@ def load(config: DataConfig) -> Source:
             if not isinstance(picture, str):
                 images[len(kept)] = picture
                 kept.append(file)
-    skipped = [f for f in files if f not in kept]
     if not kept:
         raise DataError(
             f"None of the {len(files)} pictures in {config.name} could be decoded, "
@@ -69,7 +68,7 @@ def load(config: DataConfig) -> Source:
         images,
         None if labels is None else labels[part],
         classes,
-        _notes(skipped, len(files)),
+        _notes(files, kept),
     )
 
 
@@ -121,9 +120,11 @@ def _classes(root: Path, files: list[Path]) -> tuple[tuple[str, ...] | None, np.
     return names, np.array([names.index(parts[0]) for parts in tops], np.int32)
 
 
-def _notes(skipped: list[Path], count: int) -> tuple[str, ...]:
+def _notes(files: list[Path], kept: list[Path]) -> tuple[str, ...]:
+    decoded = set(kept)
+    skipped = [file for file in files if file not in decoded]
     if not skipped:
         return ()
     named = ", ".join(file.name for file in skipped[:3])
     more = f" and {len(skipped) - 3} more" if len(skipped) > 3 else ""
-    return (f"left out {len(skipped)} of {count} files that can't be decoded: {named}{more}",)
+    return (f"left out {len(skipped)} of {len(files)} files that can't be decoded: {named}{more}",)

@@ -90,6 +90,8 @@ def _files(builder: Any, config: DataConfig) -> list:
     except (KeyError, ValueError) as error:
         names = ", ".join(sorted(splits))
         raise DataError(f"{config.name} has no split {config.split}; it has {names}.") from error
+    # A part that ends before it begins takes less than nothing, which `take` reads as all.
+    files = [file for file in files if file.take > 0]
     if not files:
         raise DataError(f"The data set {config.name} ({config.split}) is empty.")
     if builder.info.file_format.value != "tfrecord":
@@ -225,10 +227,7 @@ def _online() -> bool:
 
 def _reaches(host: tuple[str, int]) -> bool:
     try:
-        if any(
-            os.environ.get(name)
-            for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
-        ):
+        if any(os.environ.get(name) for name in _PROXIES):
             import requests
 
             requests.head(f"https://{host[0]}", timeout=PROBE_SECONDS)

@@ -1,0 +1,63 @@
+"""What two networks have to be to play with each other, told before they do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from keras_gan.errors import ConfigError
+
+
+def named_inputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
+    """The inputs of a functional model, by name."""
+    return {tensor.name: tensor for tensor in network.inputs}
+
+
+def check_networks(generator: Any, discriminator: Any, packing: int) -> None:
+    """Checks that each is a network of its kind, and that they fit each other.
+
+    Args:
+        generator: should take `latent` (batch, latent_dim) (, `labels`) and return samples.
+        discriminator: should take `images`, samples of the generator's shape with
+            `packing` times the channels (, `labels`), and return logits.
+        packing: samples that D sees at once.
+
+    Raises:
+        ConfigError: naming the inputs or the shape that there should be.
+    """
+    _check_inputs("generator", generator, "latent")
+    _check_inputs("discriminator", discriminator, "images")
+    latent = named_inputs(generator)["latent"].shape
+    if len(latent) != 2 or latent[-1] is None:
+        raise ConfigError(
+            f"The generator's `latent` should be of shape (batch, latent_dim). Received: {latent}."
+        )
+    conditional = "labels" in named_inputs(generator)
+    if conditional != ("labels" in named_inputs(discriminator)):
+        raise ConfigError("Both networks should take `labels`, or neither.")
+    if conditional and packing > 1:
+        raise ConfigError("`packing` is for unconditional networks: D would see mixed labels.")
+    made = generator.output_shape[1:]
+    wanted = (*made[:-1], made[-1] * packing)
+    seen = tuple(named_inputs(discriminator)["images"].shape[1:])
+    if wanted != seen:
+        raise ConfigError(
+            f"The discriminator should take samples of shape {wanted} (the generator's, "
+            f"packing={packing}). Received: {seen}."
+        )
+
+
+def _check_inputs(role: str, network: Any, first: str) -> None:
+    """A model that is not functional (a subclass, an unbuilt Sequential) has no `inputs`."""
+    names = [tensor.name for tensor in getattr(network, "inputs", None) or ()]
+    if set(names) not in ({first}, {first, "labels"}):
+        kind = type(network).__name__
+        received = f"inputs {', '.join(names)}" if names else f"{kind} without inputs"
+        raise ConfigError(
+            f"The {role} should be a functional Keras model whose inputs are named `{first}` "
+            f"(and `labels`, for classes): keras.Input(shape, name={first!r}). "
+            f"Received: {received}."
+        )
+    if len(network.outputs) != 1:
+        raise ConfigError(f"The {role} should have one output. Received: {len(network.outputs)}.")
