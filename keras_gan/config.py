@@ -89,8 +89,9 @@ class OutputConfig:
     """What a run writes, and how often."""
 
     scalars_every_steps: int = _field(100, 1)
-    samples_every_epochs: float = _field(1.0, 0)
+    samples_every_epochs: float = _field(1.0, 0)  # grids, and the check for mode collapse
     sample_count: int = _field(100, 1)
+    held_out_every_epochs: float = _field(4.0, 0)  # a discriminator trained afresh
     checkpoint_every_epochs: float = _field(1.0, 0)
     checkpoint_every_minutes: float = _field(5.0, 0)
     keep_checkpoints: int = _field(2, 1)

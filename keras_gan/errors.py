@@ -34,6 +34,10 @@ class ExportError(KerasGanError):
     """A generator can't be written in a format, or the written file is wrong."""
 
 
+class EvaluationError(KerasGanError):
+    """A metric can't be computed from what it was given."""
+
+
 class KerasGanWarning(UserWarning):
     """Something that a person should know and that does not stop the work."""
 

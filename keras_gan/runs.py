@@ -3,7 +3,7 @@
 runs/<recipe>/<timestamp>/
     config.yaml      the whole configuration: `keras-gan fit <run>/config.yaml` reruns it
     run.json         what the data turned out to be, versions, when it was made
-    checkpoints/     see `keras_gan.checkpoints`
+    checkpoints/     the newest ones and the best; see `keras_gan.checkpoints`
     tensorboard/     event files
     samples/         a grid of fixed latents, by iteration
     metrics.jsonl    one row a logged call
@@ -20,7 +20,7 @@ import platform
 import shutil
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from keras_gan import __version__
 from keras_gan.config import Config, load_config
@@ -40,13 +40,15 @@ class Run:
 
     Args:
         path: the directory.
+        checkpoint: the one that `gan` and `generator` come from, `newest` or `best`.
 
     Raises:
         RunError: it is not a run.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, checkpoint: Literal["newest", "best"] = "newest"):
         self.path = Path(path)
+        self.checkpoint = checkpoint
         if not self.path.is_dir():
             raise RunError(f"There is no run {path}. `keras-gan runs` lists those there are.")
         try:
@@ -131,16 +133,19 @@ class Run:
 
     @functools.cached_property
     def gan(self) -> GAN:
-        """The GAN in float32 with the newest checkpoint's weights, not compiled.
+        """The GAN in float32 with the checkpoint's weights, not compiled.
 
         Raises:
-            RunError: no whole checkpoint.
+            RunError: no whole checkpoint, or no best one.
         """
         from keras_gan import building, checkpoints
 
         gan = building.build_gan(
             self.config, self.sample_shape, self.num_classes, precision="float32"
         )
+        if self.checkpoint == "best":
+            checkpoints.load_best(gan, self.checkpoints)
+            return gan
         for problem in checkpoints.load_newest(gan, self.checkpoints)[1]:
             warnings.warn(problem, KerasGanWarning, stacklevel=2)
         return gan
@@ -159,8 +164,13 @@ class Run:
                     rows.append(json.loads(line))
         return [row for row in rows if isinstance(row, dict)]
 
+    def last_metrics(self) -> dict[str, Any]:
+        """The last value of each metric, and of `iteration`; no wall-clock values."""
+        last = {key: value for row in self.metrics() for key, value in row.items()}
+        return {key: value for key, value in last.items() if not key.startswith("time/")}
 
-def load(path: str | Path | None = None) -> Run:
+
+def load(path: str | Path | None = None, checkpoint: Literal["newest", "best"] = "newest") -> Run:
     """Opens a run; without a path the newest, by creation, under `runs_root()`.
 
     A run that was stopped before its first checkpoint gives way to an older one.
@@ -171,14 +181,14 @@ def load(path: str | Path | None = None) -> Run:
         RunError: there is no such run, or none at all.
     """
     if path is not None:
-        return Run(path)
+        return Run(path, checkpoint)
     runs = list_runs()
     if not runs:
         raise RunError(
             f"There are no runs in {runs_root()}. `keras-gan fit digits` makes one in a minute."
         )
     begun = [run for run in runs if any(run.checkpoints.glob("[0-9]*"))]
-    return (begun or runs)[-1]
+    return Run((begun or runs)[-1].path, checkpoint)
 
 
 def list_runs() -> list[Run]:

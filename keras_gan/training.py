@@ -12,12 +12,14 @@ from pathlib import Path
 
 import keras
 
-from keras_gan import building, callbacks, checkpoints, engine
+from keras_gan import building, callbacks, checkpoints, engine, rows
 from keras_gan.config import Config, override
 from keras_gan.data import Source, load_source, located
+from keras_gan.data.densities import DENSITIES
 from keras_gan.errors import ConfigError, RunError
 from keras_gan.gan import GAN
-from keras_gan.runs import Run, load
+from keras_gan.runs import METRICS, Run, load
+from keras_gan.theory import mixtures
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,9 +80,9 @@ def prepare(config: Config) -> Training:
     config = _with_whole_paths(config)
     source = load_source(config.data)
     training = config.training
-    rows = training.batch_size * training.discriminator_steps
+    per_round = training.batch_size * training.discriminator_steps
     schedule = engine.Schedule(
-        source.num_samples, rows, training.epochs, training.steps_per_call, config.seed
+        source.num_samples, per_round, training.epochs, training.steps_per_call, config.seed
     )
     keras.utils.set_random_seed(config.seed)
     gan = building.build_gan(
@@ -171,10 +173,13 @@ def play(
         Whether it came to its end.
     """
     gan, schedule = training.gan, training.schedule
+    iteration = int(gan.iteration.numpy())
+    segments = list(_segments(iteration, schedule))  # what can't go on is told before a write
+    rows.drop_rows_after(run.path / METRICS, iteration)
     run.keep(training.config)  # a longer training goes on as the longer one
     with _noting_signals() as received:
         watchers = [*_callbacks(training, run), *extra_callbacks, _StopOnSignal(received)]
-        for segment in _segments(int(gan.iteration.numpy()), schedule):
+        for segment in segments:
             gan.fit(**segment, callbacks=watchers, verbose=0, shuffle=False)
             if gan.stop_training:
                 break
@@ -246,10 +251,6 @@ def _callbacks(training: Training, run: Run) -> list[keras.callbacks.Callback]:
     def steps(epochs: float) -> int:
         return max(1, math.ceil(epochs * schedule.steps_per_epoch)) if epochs else 0
 
-    bounds = None if source.is_image else (float(source.images.min()), float(source.images.max()))
-    if bounds is not None:
-        margin = 0.25 * (bounds[1] - bounds[0])
-        bounds = (bounds[0] - margin, bounds[1] + margin)
     return [
         # The first in the list sees the end of a call first: it takes the time.
         callbacks.ScalarWriter(
@@ -259,12 +260,12 @@ def _callbacks(training: Training, run: Run) -> list[keras.callbacks.Callback]:
             schedule.total_steps,
             config,
         ),
-        callbacks.SampleWriter(
-            run.path,
-            steps(output.samples_every_epochs),
-            output.sample_count,
-            source.num_classes if training.gan.conditional else None,
-            bounds,
+        _drawing(training, run, steps(output.samples_every_epochs)),
+        callbacks.DiversityWriter(
+            run.path, steps(output.samples_every_epochs), source, config.seed
+        ),
+        callbacks.HeldOutDiscriminator(
+            run.path, steps(output.held_out_every_epochs), source, config.seed
         ),
         callbacks.Checkpointer(
             run.checkpoints,
@@ -274,6 +275,21 @@ def _callbacks(training: Training, run: Run) -> list[keras.callbacks.Callback]:
         ),
         callbacks.Progress(schedule.total_steps, schedule.steps_per_epoch),
     ]
+
+
+def _drawing(training: Training, run: Run, every: int) -> keras.callbacks.Callback:
+    """What draws the samples: a grid of images, points, or a known density beside p_g."""
+    gan, source = training.gan, training.source
+    if source.name in DENSITIES and not gan.conditional and gan.packing == 1:
+        return callbacks.DensityWriter(run.path, every, mixtures.of_data(source.name))
+    bounds = None
+    if not source.is_image:
+        low, high = float(source.images.min()), float(source.images.max())
+        margin = 0.25 * (high - low)
+        bounds = (low - margin, high + margin)
+    num_classes = source.num_classes if gan.conditional else None
+    count = training.config.output.sample_count
+    return callbacks.SampleWriter(run.path, every, count, num_classes, bounds)
 
 
 class _StopOnSignal(keras.callbacks.Callback):

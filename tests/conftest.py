@@ -22,6 +22,7 @@ QUICK = (
     "--set=training.jit_compile=false",
     "--set=training.steps_per_call=10",
     "--set=output.scalars_every_steps=10",
+    "--set=output.held_out_every_epochs=0",
 )
 
 

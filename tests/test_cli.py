@@ -120,6 +120,7 @@ def test_runs_are_listed_with_their_last_metrics(plain_run, conditional_run, cli
 # --------------------------------------------------------------------- bad input
 
 SMALL_BATCH = ("--batch-size", 8)
+HUGE_LATENT = ("--set=latent.dim=999999999", "--set=network.generator.hidden=[1000000000, 8]")
 BAD = [  # (arguments, exit code, what the line must hold)
     (["fit"], 2, "Name a RECIPE (see `keras-gan recipes`)"),
     (["fit", "mnits"], 2, "There is no recipe `mnits`. Did you mean `mnist`?"),
@@ -159,6 +160,8 @@ BAD = [  # (arguments, exit code, what the line must hold)
     (["fit", "digits", "--data=tiny.npz", "--set=network.conditioning=concat", *SMALL_BATCH], 2,
      "tiny.npz has no labels. Set network.conditioning=none, or use data with labels"),
     (["fit", "mnist_conditional", "--data", "tiny.npz", *SMALL_BATCH], 2, "has no labels."),
+    (["fit", "digits", *HUGE_LATENT], 2,
+     "do not fit into memory (a tensor of shape [999999999,1000000000]): make latent.dim or the "),
     (["fit", "digits", "--resume", "RUN"], 2, "Beside --resume only --epochs"),
     (["fit", "--resume", "RUN", "--seed", "3"], 2, "Beside --resume only --epochs"),
     (["fit", "--resume", "no"], 1, "There is no run no. `keras-gan runs` lists those there are."),

@@ -1,6 +1,8 @@
 """`keras-gan fit`: what it says and leaves, dry runs, interruptions, going on."""
 
 import contextlib
+import json
+import shutil
 import signal
 import subprocess
 import time
@@ -83,6 +85,21 @@ def test_a_finished_run_has_nothing_to_resume(plain_run, cli):
     assert (result.exit_code, result.stdout) == (0, f"{plain_run}\n")
     assert "this run has come to its end; a larger --epochs goes on with it" in result.stderr
     assert {p: p.stat().st_mtime_ns for p in plain_run.rglob("*")} == before
+
+
+def test_a_damaged_metrics_file_does_not_stop_a_resume(plain_run, cli):
+    shutil.copytree(plain_run, "run")
+    metrics = Path("run/metrics.jsonl")
+    whole = metrics.read_bytes()
+    first, *others = whole.splitlines(keepends=True)
+    torn = b'{"iteration": 46, "V(D,G)": -1.'
+    metrics.write_bytes(b"".join([first, b"\xff\xfe damaged\n", *others, torn]))
+    result = cli("fit", "--resume", "run", "--epochs=3")
+    assert result.exit_code == 0, result.stderr
+    assert metrics.read_bytes().startswith(whole)
+    rows = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()]
+    assert len(rows) > len(others) + 1
+    assert max(row["iteration"] for row in rows) == 69
 
 
 def test_an_interrupted_fit_keeps_a_checkpoint_and_can_be_finished(cli, tmp_path):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import QUICK, npz
 from PIL import Image
 
 from keras_gan import load, pictures, sampling
@@ -74,6 +75,21 @@ def test_labels_in_turn_make_a_column_a_class(conditional_run, cli):
     assert found["labels"].dtype == np.int32
     assert found["labels"].tolist() == list(range(10)) * 3
     assert np.array_equal(tiles("a.png", 3, 10).reshape(30, 8, 8), found["images"][..., 0])
+
+
+def test_many_classes_make_a_square_of_their_samples(cli, tmp_path):
+    data = npz(tmp_path / "a.npz", count=50, labels=np.arange(50) % 25)
+    labels = ("--set=network.conditioning=concat", "--set=output.samples_every_epochs=0")
+    fitted = cli(
+        "fit", "digits", "--data", data, "--epochs=1", "--batch-size=25", "--run-dir=run",
+        *QUICK, *labels,
+    )  # fmt: skip
+    assert fitted.exit_code == 0, fitted.stderr
+    for out in ("s.npz", "s.png"):
+        assert cli("sample", "run", "--count=36", "--out", out).exit_code == 0
+    found = arrays("s.npz")
+    assert found["labels"].tolist() == [*range(25), *range(11)]
+    assert np.array_equal(tiles("s.png", 6, 6).reshape(36, 8, 8), found["images"][..., 0])
 
 
 def test_one_label_may_be_asked_for(conditional_run, cli):

@@ -1,10 +1,10 @@
-"""Maxout and spectral normalisation against NumPy."""
+"""Maxout, spectral normalisation and Fourier features against NumPy."""
 
 import keras
 import numpy as np
 import pytest
 
-from keras_gan.layers import Maxout, SpectralNormalization
+from keras_gan.layers import FourierFeatures, Maxout, SpectralNormalization
 
 
 def test_maxout_is_the_maximum_of_its_pieces():
@@ -56,15 +56,30 @@ def test_spectral_norm_refuses_a_layer_whose_output_is_not_linear():
         SpectralNormalization(keras.layers.Dense(6, use_bias=False, activation="relu"))
 
 
+def test_fourier_features_are_sines_and_cosines_beside_the_input():
+    x = np.array([[0.1, -0.5], [1.7, 3.0]], np.float32)
+    layer = FourierFeatures(3)
+    got = keras.ops.convert_to_numpy(layer(x))
+    waves = [f(k * x.astype(np.float64)) for k in (1, 2, 4) for f in (np.sin, np.cos)]
+    np.testing.assert_allclose(got, np.concatenate([x, *waves], axis=1), atol=1e-6)
+    assert layer.compute_output_shape((None, 2)) == (None, 14)
+
+
+def test_fourier_features_have_at_least_one_octave():
+    with pytest.raises(ValueError, match="at least 1"):
+        FourierFeatures(0)
+
+
 @pytest.mark.parametrize(
     "layer",
     [
+        FourierFeatures(4, dtype="float32"),
         Maxout(3, 2, keras.initializers.RandomUniform(-0.1, 0.1)),
         SpectralNormalization(keras.layers.Conv2D(4, 3, use_bias=False)),
     ],
 )
 def test_layers_come_back_from_their_config(layer, tmp_path):
-    shape = (6,) if isinstance(layer, Maxout) else (8, 8, 2)
+    shape = (8, 8, 2) if isinstance(layer, SpectralNormalization) else (6,)
     model = keras.Sequential([keras.Input(shape), layer])
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")

@@ -7,9 +7,9 @@ import pytest
 import tensorflow as tf
 
 from keras_gan import checkpoints, load, load_config, training
-from keras_gan.callbacks.scalars import finite_or_null
 from keras_gan.config import override, recipe_names
 from keras_gan.errors import ConfigError, RunError
+from keras_gan.rows import drop_rows_after, finite_or_null
 from keras_gan.runs import Run
 
 RNG = np.random.default_rng(0)
@@ -21,14 +21,29 @@ SMALL = {
     "dcgan": {"network.generator.width": 4, "network.discriminator.width": 4},
 }
 
+#: The file of `tiny` that takes the place of a data set.
+STAND_IN = {
+    "mnist": "grey",
+    "fashion_mnist": "grey",
+    "stacked_mnist": "stacked",
+    "cifar10": "cifar",
+    "photos": "photos",
+}
+
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory):
     """A labelled data set of 48 images, as files of the shapes that recipes have."""
     folder = tmp_path_factory.mktemp("data")
-    for side, channels in ((28, 1), (32, 3), (64, 3)):
-        images = RNG.integers(256, size=(48, side, side, channels)).astype(np.uint8)
-        np.savez(folder / f"{side}.npz", images=images, labels=np.arange(48) % 10)
+    shapes = {
+        "grey": (28, 28, 1),
+        "stacked": (28, 28, 3),
+        "cifar": (32, 32, 3),
+        "photos": (64, 64, 3),
+    }
+    for name, shape in shapes.items():
+        images = RNG.integers(256, size=(48, *shape)).astype(np.uint8)
+        np.savez(folder / f"{name}.npz", images=images, labels=np.arange(48) % 10)
     return folder
 
 
@@ -40,12 +55,11 @@ def small_config(name, tiny, **more):
         values["network.discriminator.hidden"] = [16] * len(hidden)
     if config.network.generator.get("hidden") and config.network.family == "mlp":
         values["network.generator.hidden"] = [16] * len(config.network.generator["hidden"])
-    if config.data.name in ("mnist", "fashion_mnist", "cifar10"):
-        side = 32 if config.data.name == "cifar10" else 28
-        values |= {"data.name": str(tiny / f"{side}.npz"), "data.split": "train"}
-    elif config.data.name == "photos":
-        values["data.name"] = str(tiny / "64.npz")
+    if config.data.name in STAND_IN:
+        stand_in = tiny / f"{STAND_IN[config.data.name]}.npz"
+        values |= {"data.name": str(stand_in), "data.split": "train"}
     values |= {"training.batch_size": 16, "training.epochs": 1, "output.sample_count": 20}
+    values["output.held_out_every_epochs"] = 0  # a network to compile, with a test of its own
     values["training.jit_compile"] = False  # XLA takes ten seconds to compile what is not its test
     return override(config, {**values, **more})
 
@@ -63,6 +77,11 @@ def weights(path):
     return found
 
 
+def pictures(path):
+    """The bytes of each sample grid, by name."""
+    return {picture.name: picture.read_bytes() for picture in (path / "samples").iterdir()}
+
+
 def rows(path):
     """metrics.jsonl without its wall-clock values."""
     lines = (path / "metrics.jsonl").read_text().splitlines()
@@ -74,12 +93,15 @@ def rows(path):
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_trains_three_steps_and_can_be_loaded(name, tiny, tmp_path):
     config = small_config(name, tiny)
-    config = override(
-        config, {"data.split": f"train[:{3 * 16 * config.training.discriminator_steps}]"}
-    )
+    rows_of_data = 3 * 16 * config.training.discriminator_steps
+    settings = {"data.split": f"train[:{rows_of_data}]", "output.samples_every_epochs": 1}
+    config = override(config, settings)
     run = training.fit(config, tmp_path / "run")
-    (last,) = rows(run.path)
-    assert last["iteration"] == 3
+    scalars, diversity = rows(run.path)
+    assert "V(D,G)" in scalars
+    assert "online/energy_distance" in diversity
+    last = scalars | diversity
+    assert scalars["iteration"] == diversity["iteration"] == 3
     assert checkpoints.list_checkpoints(run.checkpoints)[-1].name == "000000003"
     assert all(np.isfinite(v) for v in last.values())
     assert sorted(p.name for p in (run.path / "samples").iterdir())[0] == "000000000.png"
@@ -147,10 +169,10 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(recipe, settings
     for name in first:
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
     assert rows(whole.path) == rows(broken.path)
-    for picture in (whole.path / "samples").iterdir():
-        if (broken.path / "samples" / picture.name).exists():
-            again = (broken.path / "samples" / picture.name).read_bytes()
-            assert picture.read_bytes() == again, picture.name
+    first, second = pictures(whole.path), pictures(broken.path)
+    del second["000000008.png"]  # drawn where it stopped
+    assert [int(name[:-4]) for name in sorted(first)] == [0, *range(steps, 4 * steps + 1, steps)]
+    assert first == second
 
 
 def test_two_runs_of_one_seed_are_equal_and_another_seed_is_not(tiny, tmp_path):
@@ -185,9 +207,14 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(tiny, tmp_pat
     assert len(warnings) == 1
     assert newest.name in warnings[0]
     assert int(prepared.gan.iteration.numpy()) == int(before.name)
-    (before / checkpoints.STATE).unlink()
-    with pytest.raises(RunError, match="no whole checkpoint"):
+    assert warnings[0].endswith("; using the one before it")
+    for path in checkpoints.list_checkpoints(run.checkpoints):
+        (path / checkpoints.STATE).unlink()
+    with pytest.raises(RunError, match="no whole checkpoint") as caught:
         training.prepare_resume(Run(run.path))
+    assert str(before) in str(caught.value)
+    assert "before it" not in str(caught.value)
+    assert str(caught.value).endswith(f" Train anew: keras-gan fit {run.path / 'config.yaml'}.")
 
 
 def test_fine_tuning_starts_from_the_other_runs_weights(tiny, tmp_path):
@@ -249,7 +276,7 @@ def test_tensorboard_has_the_game_its_optimum_pictures_and_the_config(tiny, tmp_
     steps = [event.step for event in board.Tensors("V(D,G)")]
     assert steps == list(range(1, 7))
     logged = [float(tf.make_ndarray(event.tensor_proto)) for event in board.Tensors("V(D,G)")]
-    assert logged == pytest.approx([row["V(D,G)"] for row in rows(run.path)])
+    assert logged == pytest.approx([row["V(D,G)"] for row in rows(run.path) if "V(D,G)" in row])
     assert [event.step for event in board.Tensors("samples")] == [0, 3, 6]
     text = tf.make_ndarray(board.Tensors("config")[0].tensor_proto).item().decode()
     assert config.to_yaml().strip() in text
@@ -274,6 +301,36 @@ def test_metrics_that_are_no_numbers_become_null():
     assert json.dumps(row) == '{"iteration": 3, "V(D,G)": null, "D(x)": null}'
 
 
+def test_rows_that_are_later_torn_or_damaged_are_dropped(tmp_path):
+    path, row = tmp_path / "metrics.jsonl", b'{"iteration": %d, "x": 0.5}'
+    torn = [b'{"iteration": 2, "x', b'{"iteration": 2, "\xff": 0}', bytes(9), b"2", b"[]"]
+    torn += [b'{"x": 1}']
+    path.write_bytes(b"\n".join([row % 1, *torn, row % 9, row % 3]))  # no end of the last line
+    drop_rows_after(path, 3)
+    assert path.read_bytes() == row % 1 + b"\n" + row % 3 + b"\n"
+    drop_rows_after(tmp_path / "none.jsonl", 3)  # a run that has not logged yet
+
+
+def test_a_run_that_can_not_go_on_is_left_as_it_is(tiny, tmp_path):
+    config = small_config("mnist", tiny, **{"training.batch_size": 8, "training.steps_per_call": 2})
+
+    class Stop(tf.keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = True
+
+    run = training.fit(config, tmp_path / "run", [Stop()])
+    other = override(run.config, {"training.steps_per_call": 3})  # 2 of 6 steps are no call's end
+    (run.path / "config.yaml").write_text(other.to_yaml())
+    with open(run.path / "metrics.jsonl", "a") as file:
+        file.write('{"iteration": 3}\n')
+    files = [run.path / name for name in ("config.yaml", "metrics.jsonl")]
+    before = [file.read_bytes() for file in files]
+    prepared, _ = training.prepare_resume(Run(run.path), epochs=5)
+    with pytest.raises(RunError, match="Step 2 does not lie between two calls of 3 steps"):
+        training.play(prepared, Run(run.path))
+    assert [file.read_bytes() for file in files] == before
+
+
 def test_an_extended_run_that_is_stopped_goes_on_to_its_new_end(tiny, tmp_path):
     run = training.fit(small_config("mnist", tiny), tmp_path / "run")
     prepared, _ = training.prepare_resume(run, epochs=3)
@@ -292,7 +349,7 @@ def test_a_resume_on_other_data_is_refused(tiny, tmp_path):
     import shutil
 
     data = tmp_path / "data.npz"
-    shutil.copy(tiny / "28.npz", data)
+    shutil.copy(tiny / "grey.npz", data)
     run = training.fit(small_config("mnist", tiny, **{"data.name": str(data)}), tmp_path / "run")
     with np.load(data) as arrays:
         np.savez(data, images=arrays["images"][:40], labels=arrays["labels"][:40])

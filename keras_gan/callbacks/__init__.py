@@ -1,8 +1,19 @@
 """What happens between the calls of a training: logs, pictures, checkpoints, progress."""
 
 from keras_gan.callbacks.checkpointer import Checkpointer
+from keras_gan.callbacks.density import DensityWriter
+from keras_gan.callbacks.diversity import DiversityWriter
+from keras_gan.callbacks.held_out import HeldOutDiscriminator
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.samples import SampleWriter
 from keras_gan.callbacks.scalars import ScalarWriter
 
-__all__ = ["Checkpointer", "Progress", "SampleWriter", "ScalarWriter"]
+__all__ = [
+    "Checkpointer",
+    "DensityWriter",
+    "DiversityWriter",
+    "HeldOutDiscriminator",
+    "Progress",
+    "SampleWriter",
+    "ScalarWriter",
+]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import time
 from pathlib import Path
 
@@ -11,8 +9,8 @@ import tensorflow as tf
 
 from keras_gan.callbacks.cadence import Cadence
 from keras_gan.config import Config
-from keras_gan.files import write_text
 from keras_gan.objectives import OPTIMAL_VALUE
+from keras_gan.rows import RowWriter
 
 
 class ScalarWriter(Cadence):
@@ -34,19 +32,13 @@ class ScalarWriter(Cadence):
         self.run = run
         self.rows_per_round = rows_per_round
         self.config = config
-        self.metrics_file = None
         self.total = total
         self.compiled = False
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        drop_rows_after(self.run / "metrics.jsonl", self.iteration)
-        self.metrics_file = open(  # noqa: SIM115 (closed in on_train_end)
-            self.run / "metrics.jsonl", "a", encoding="utf-8"
-        )
-        board = self.run / "tensorboard"
-        self.writer = tf.summary.create_file_writer(str(board))
-        self.optimum_writer = tf.summary.create_file_writer(str(board / "optimum"))
+        self.rows = RowWriter(self.run)
+        self.optimum_writer = tf.summary.create_file_writer(str(self.run / "tensorboard/optimum"))
         if self.iteration == 0:
             self._describe()
 
@@ -69,13 +61,7 @@ class ScalarWriter(Cadence):
         times = {"time/unix": time.time(), "time/seconds_per_call": self.seconds}
         if self.compiled:  # the first call's time is the compiler's
             times["time/images_per_second"] = self.images_per_second
-        row = {"iteration": iteration, **values, **times}
-        self.metrics_file.write(json.dumps(finite_or_null(row)) + "\n")
-        self.metrics_file.flush()
-        with self.writer.as_default(step=iteration):
-            for name, value in {**values, **times}.items():
-                if name != "time/unix":
-                    tf.summary.scalar(name, value)
+        self.rows.write(iteration, {**values, **times})
         objective = self.model.objective
         with self.optimum_writer.as_default(step=iteration):
             tf.summary.scalar("V(D,G)", OPTIMAL_VALUE)
@@ -83,21 +69,15 @@ class ScalarWriter(Cadence):
                 tf.summary.scalar(objective.value_name, objective.optimum)
 
     def on_train_end(self, logs=None):
-        self.metrics_file.close()
-        self.writer.close()
+        self.rows.close()
         self.optimum_writer.close()
 
     def _describe(self):
         from tensorboard.plugins.hparams import api as hparams
 
-        with self.writer.as_default(step=0):
+        with self.rows.board.as_default(step=0):
             tf.summary.text("config", f"```yaml\n{self.config.to_yaml()}```")
             hparams.hparams(flatten(self.config.to_dict()))
-
-
-def finite_or_null(row: dict[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN and no infinity: they become null."""
-    return {name: value if math.isfinite(value) else None for name, value in row.items()}
 
 
 def flatten(tree: dict, prefix: str = "") -> dict[str, bool | int | float | str]:
@@ -110,19 +90,3 @@ def flatten(tree: dict, prefix: str = "") -> dict[str, bool | int | float | str]
             plain = isinstance(value, bool | int | float | str)
             flat[f"{prefix}{key}"] = value if plain else str(value)
     return flat
-
-
-def drop_rows_after(path: Path, iteration: int) -> None:
-    """Removes the rows of metrics.jsonl beyond `iteration`, and a torn last line."""
-    if not path.exists():
-        return
-    kept = []
-    lines = path.read_text("utf-8").splitlines()
-    for line in lines:
-        try:
-            if json.loads(line)["iteration"] <= iteration:
-                kept.append(line)
-        except (ValueError, KeyError, TypeError):
-            continue
-    if len(kept) < len(lines):
-        write_text(path, "".join(f"{line}\n" for line in kept))

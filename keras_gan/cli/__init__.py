@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import warnings
@@ -10,10 +11,12 @@ from typing import Any
 import click
 
 from keras_gan import __version__
+from keras_gan.cli.evaluate import evaluate
 from keras_gan.cli.export import export
 from keras_gan.cli.fit import fit
 from keras_gan.cli.lists import datasets, recipes, runs
 from keras_gan.cli.sample import sample
+from keras_gan.cli.theory import theory
 from keras_gan.errors import KerasGanError, KerasGanWarning
 
 
@@ -21,11 +24,13 @@ class Commands(click.Group):
     """Turns the program's own errors into one line and an exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        show, warnings.showwarning = warnings.showwarning, _show_warning
+        debug = bool(ctx.params.get("debug"))
+        show = warnings.showwarning
+        warnings.showwarning = functools.partial(_show_warning, debug)
         try:
             return super().invoke(ctx)
         except KerasGanError as error:
-            if ctx.params.get("debug"):
+            if debug:
                 raise
             line = " ".join(str(error).split())
             click.echo(f"Error: {line}", err=True)
@@ -42,7 +47,7 @@ class Commands(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(1)
         except Exception as error:
-            if ctx.params.get("debug"):
+            if debug:
                 raise
             line = " ".join(str(error).split())[:300]
             click.echo(
@@ -55,11 +60,14 @@ class Commands(click.Group):
             warnings.showwarning = show
 
 
-def _show_warning(message, category, *_) -> None:
-    """The program's own warnings as a line each; those of its libraries under --debug."""
+def _show_warning(debug: bool, message, category, *_) -> None:
+    """The program's own warnings as a line each; those of its libraries under --debug.
+
+    Called in the thread that warns, which may be a worker without a click context.
+    """
     if issubclass(category, KerasGanWarning):
         click.echo(f"Warning: {message}", err=True)
-    elif click.get_current_context().find_root().params.get("debug"):
+    elif debug:
         click.echo(f"{category.__name__}: {message}", err=True)
 
 
@@ -75,5 +83,5 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (fit, sample, export, recipes, datasets, runs):
+for command in (fit, sample, evaluate, theory, export, recipes, datasets, runs):
     main.add_command(command)

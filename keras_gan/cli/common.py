@@ -25,6 +25,7 @@ def import_tensorflow() -> None:
         import tensorflow as tf
 
         tf.config.list_logical_devices()
+        tf.get_logger().setLevel("ERROR")  # it warns of what Keras does
     finally:
         os.dup2(kept, 2)
         os.close(kept)
@@ -34,3 +35,12 @@ def import_tensorflow() -> None:
 def run_argument(command: Callable) -> Callable:
     """The RUN that a command works on: by default the newest."""
     return click.argument("run", required=False, type=click.Path(path_type=Path))(command)
+
+
+checkpoint_option = click.option(
+    "--checkpoint",
+    type=click.Choice(["newest", "best"]),
+    default="newest",
+    show_default=True,
+    help="best: its samples were nearest to training images.",
+)

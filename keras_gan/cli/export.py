@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import import_tensorflow, run_argument
+from keras_gan.cli.common import checkpoint_option, import_tensorflow, run_argument
 
 
 @click.command()
 @run_argument
+@checkpoint_option
 @click.option(
     "--format",
     "formats",
@@ -22,9 +23,12 @@ from keras_gan.cli.common import import_tensorflow, run_argument
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; by default RUN/export.")
 @click.option("--name", help="The model's name; by default the recipe's.")
 @click.option(
-    "--version", type=click.IntRange(1), help="Of the SavedModel; by default the next free one."
+    "--version",
+    type=click.IntRange(1, 2**63 - 1),
+    metavar="N",
+    help="Of the SavedModel; by default the next free one.",
 )
-@click.option("--opset", type=int, default=18, show_default=True, help="Of ONNX: 17 or 18.")
+@click.option("--opset", type=int, help="Of ONNX: 17 or 18.  [default: 18]")
 @click.option(
     "--weights",
     type=click.Choice(["ema", "raw"]),
@@ -32,20 +36,23 @@ from keras_gan.cli.common import import_tensorflow, run_argument
     show_default=True,
     help="The generator's average, or its weights as they are.",
 )
-def export(run, formats, **options) -> None:
+def export(run, checkpoint, formats, **options) -> None:
     """Write the trained generator of RUN (by default the newest) for other programs."""
     from keras_gan import runs
 
-    opened = runs.load(run)
+    opened = runs.load(run, checkpoint)
     import_tensorflow()
     from keras_gan import exporters
 
     published = exporters.export(opened, formats, **options)
     for path, file in published.files.items():
-        worst = max(file["max_abs_difference"].values())
+        largest, mean = (
+            f"{max(file[f'{which}_abs_difference'].values()):.2g}" for which in ("max", "mean")
+        )
         click.echo(
             f"{file['format']:<13} {file['bytes']:>12,} bytes   differs from Keras by at most "
-            f"{worst:.2g} (allowed: {file['tolerance']:g})",
+            f"{largest} (allowed: {file['tolerance']:g}), on average {mean}"
+            + (f" ({file['mean_tolerance']:g})" if file["mean_tolerance"] else ""),
             err=True,
         )
         click.echo(str(published.folder / path))

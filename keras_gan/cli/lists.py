@@ -32,15 +32,14 @@ def runs(as_json) -> None:
 
     rows = []
     for run in runs_module.list_runs():
-        metrics = run.metrics()
-        last = metrics[-1] if metrics else {}
-        values = {k: v for k, v in last.items() if k != "iteration" and not k.startswith("time/")}
+        values = run.last_metrics()
+        logged = values.pop("iteration", 0)
         rows.append(
             {
                 "run": str(run.path),
                 "recipe": run.config.name,
                 "created": run.created,
-                "iteration": max(run.iteration, last.get("iteration", 0)),
+                "iteration": max(run.iteration, logged),
                 "metrics": values,
             }
         )

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keras_gan.config import DataConfig
-from keras_gan.data import arrays, densities, digits, folder, tfds
+from keras_gan.data import arrays, densities, digits, folder, stacked, tfds
 from keras_gan.data.source import Source
 from keras_gan.errors import DataError
 
@@ -26,6 +26,9 @@ BUNDLED: dict[str, Callable[[DataConfig], Source]] = {
     "digits": digits.load,
     **dict.fromkeys(densities.DENSITIES, densities.load),
 }
+
+#: Data sets made of another one of tensorflow-datasets.
+STACKED = "stacked_mnist"
 
 
 def load_source(config: DataConfig) -> Source:
@@ -61,6 +64,8 @@ def located(config: DataConfig) -> DataConfig:
     loader = _loader(config)
     if loader is tfds.load:
         tfds.locate(config)
+    elif loader is stacked.load:
+        tfds.locate(stacked.of_mnist(config))
     elif config.name not in BUNDLED:
         name = os.path.abspath(Path(config.name).expanduser())
         config = dataclasses.replace(config, name=name)
@@ -70,6 +75,8 @@ def located(config: DataConfig) -> DataConfig:
 def _loader(config: DataConfig) -> Callable[[DataConfig], Source]:
     if config.name in BUNDLED:
         return BUNDLED[config.name]
+    if config.name == STACKED:
+        return stacked.load
     if not config.name:
         raise DataError("`data.name` should be a data set's name or a path. Received: nothing.")
     path = Path(config.name).expanduser()
@@ -88,7 +95,7 @@ def _loader(config: DataConfig) -> Callable[[DataConfig], Source]:
         return arrays.load_idx if arrays.has_idx(path) else folder.load
     if named_as_path:
         raise DataError(f"There is no file or folder {config.name}.")
-    names = [*BUNDLED, *tfds.known_names()]
+    names = [*BUNDLED, STACKED, *tfds.known_names()]
     raise DataError(
         f"There is no data set `{config.name}`, and no folder of that name."
         f"{_near(config.name, names)}"

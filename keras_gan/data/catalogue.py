@@ -12,6 +12,7 @@ _BUNDLED = [
 ]
 _WITH_RECIPES = [
     ("mnist", "28x28 grey, 10 classes; tensorflow-datasets, 11 MB to download"),
+    ("stacked_mnist", "28x28 colour, 1000 classes; a digit of mnist in each channel"),
     ("fashion_mnist", "28x28 grey, 10 classes; tensorflow-datasets, 30 MB to download"),
     ("cifar10", "32x32 colour, 10 classes; tensorflow-datasets, 162 MB to download"),
 ]

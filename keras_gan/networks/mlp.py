@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from keras_gan.errors import ConfigError
+from keras_gan.layers import FourierFeatures
 from keras_gan.networks import blocks
 
 
@@ -20,6 +21,7 @@ def generator(
     activations: list[str] = ("tanh", "relu"),
     batch_norm: bool = False,
     output_activation: str = "tanh",
+    fourier_octaves: int = 0,
 ) -> keras.Model:
     """z -> hidden dense layers -> a sample.
 
@@ -30,12 +32,15 @@ def generator(
         activations: one for each hidden layer; the last one serves all that follow.
         batch_norm: normalise before each hidden activation.
         output_activation: `tanh` for images in [-1, 1], `linear` for points.
+        fourier_octaves: frequencies of the Fourier features of z that the first layer
+            sees, for densities with sharp edges; 0 for z alone.
 
     Returns:
         Model: `latent` (, `labels`) -> float32 (batch, *sample_shape).
     """
     blocks.check_conditioning(conditioning)
     inputs, x = blocks.latent_with_labels(latent_dim, num_classes)
+    x = _with_waves(x, fourier_octaves)
     for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
         x = layers.Dense(units, use_bias=not batch_norm)(x)
         if batch_norm:
@@ -56,6 +61,7 @@ def discriminator(
     activations: list[str] = ("tanh",),
     dropout: float = 0.0,
     spectral_norm: bool = False,
+    fourier_octaves: int = 0,
 ) -> keras.Model:
     """A sample -> hidden dense layers -> one logit.
 
@@ -66,6 +72,7 @@ def discriminator(
         dropout: share of hidden units dropped, in [0, 1).
         spectral_norm: normalise every linear layer (Miyato 2018), label
             embeddings excepted.
+        fourier_octaves: as the generator's, of the sample.
 
     Returns:
         Model: `images` (, `labels`) -> float32 logits (batch, 1).
@@ -78,6 +85,7 @@ def discriminator(
     if labels is not None and conditioning == "concat":
         embedded = blocks.embedded_label(labels, num_classes, blocks.LABEL_FEATURES)
         x = layers.Concatenate(name="image_and_label")([x, embedded])
+    x = _with_waves(x, fourier_octaves)
     for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
         x = layers.Activation(activation)(dense(units)(x))
         if dropout:
@@ -85,6 +93,13 @@ def discriminator(
     output = blocks.logits(x, labels, num_classes, conditioning, dense)
     inputs = {"images": images} if labels is None else {"images": images, "labels": labels}
     return keras.Model(inputs, output, name="discriminator")
+
+
+def _with_waves(x, octaves: int):
+    """Fourier features of a network's inputs, labels' embeddings included."""
+    if octaves < 0:
+        raise ConfigError(f"`fourier_octaves` should be at least 0. Received: {octaves}.")
+    return FourierFeatures(octaves, dtype="float32")(x) if octaves else x
 
 
 def _one_each(activations, hidden) -> list[str]:

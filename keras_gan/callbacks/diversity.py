@@ -1,0 +1,83 @@
+"""Whether the samples spread as the data do, as training goes: no labels, no test images."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan import checkpoints, sampling
+from keras_gan.callbacks.cadence import Cadence
+from keras_gan.data import Source
+from keras_gan.errors import KerasGanWarning
+from keras_gan.evaluation.diversity import Diversity, diversity, flat
+from keras_gan.rows import RowWriter
+
+COUNT = 1000  # samples and training images that are compared
+
+
+class DiversityWriter(Cadence):
+    """Compares samples of the averaged generator with training images.
+
+    Logs `online/energy_distance`, `online/spread` and `online/nearest` (see
+    `evaluation.diversity`), keeps the checkpoint of the least energy distance as
+    `checkpoints/best`, and warns of mode collapse when it begins.
+
+    Args:
+        run: the run directory.
+        every: iterations between two comparisons; 0 for none.
+        source: the training data.
+        seed: of the latents and of the choice of training images.
+    """
+
+    def __init__(self, run: Path, every: int, source: Source, seed: int):
+        super().__init__(every)
+        self.run = run
+        self.seed = seed
+        rows = np.random.default_rng(seed).permutation(source.num_samples)[:COUNT]
+        self.real = flat(source.images[rows])
+        self.labels = None if source.labels is None else source.labels[rows]
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.rows = RowWriter(self.run)
+        self.collapsed = False
+        folder = self.run / "checkpoints"
+        self.best = checkpoints.best_distance(folder, self.iteration)
+        latent = sampling.draw_latents(self.model, len(self.real), seed=self.seed)
+        self.inputs = sampling.inputs(self.model, latent, self.labels)
+
+    def act(self, iteration, logs):
+        samples = sampling.run_batched(self.model.sampler, self.inputs)
+        if not np.isfinite(samples).all():
+            return  # training has diverged, which the scalars show
+        found = diversity(flat(samples), self.real)
+        self.rows.write(
+            iteration,
+            {
+                "online/energy_distance": found.energy_distance,
+                "online/spread": found.spread,
+                "online/nearest": found.nearest,
+            },
+        )
+        self._keep_best(found.energy_distance)
+        self._warn(found, iteration)
+
+    def _keep_best(self, distance: float) -> None:
+        if distance < self.best:
+            self.best = distance
+            checkpoints.save_best(self.model, self.run / "checkpoints", distance)
+
+    def _warn(self, found: Diversity, iteration: int) -> None:
+        before, self.collapsed = self.collapsed, found.collapsed
+        if found.collapsed and not before:
+            warnings.warn(
+                f"mode collapse at step {iteration}: {found}. A penalty (r1), a smaller rate of "
+                "the generator or training.packing=2 may help.",
+                KerasGanWarning,
+                stacklevel=2,
+            )
+
+    def on_train_end(self, logs=None):
+        self.rows.close()

@@ -1,0 +1,62 @@
+"""The remaining gap, now and then, by a discriminator trained afresh."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan import sampling
+from keras_gan.callbacks.cadence import Cadence
+from keras_gan.data import Source
+from keras_gan.evaluation.held_out import LEAST, held_out_gap
+from keras_gan.rows import RowWriter
+
+COUNT = 4200  # samples and training images
+
+
+class HeldOutDiscriminator(Cadence):
+    """Logs `held_out/V(D,G)` and `held_out/jensen_shannon` (see `evaluation.held_out`).
+
+    Args:
+        run: the run directory.
+        every: iterations between two; 0 for never.
+        source: the training data.
+        seed: of the latents, the images and the fresh weights.
+    """
+
+    def __init__(self, run: Path, every: int, source: Source, seed: int):
+        super().__init__(every if source.num_samples >= LEAST else 0)
+        self.run = run
+        self.seed = seed
+        rows = np.random.default_rng(seed).permutation(source.num_samples)[:COUNT]
+        self.rows, self.source = rows, source
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.writer = RowWriter(self.run)
+
+    def act(self, iteration, logs):
+        labels = self.source.labels[self.rows] if self.model.conditional else None
+        # Other latents each time: what is estimated is not the gap of one set of samples.
+        latent = sampling.draw_latents(self.model, len(self.rows), seed=self.seed + iteration)
+        samples = sampling.run_batched(
+            self.model.sampler, sampling.inputs(self.model, latent, labels)
+        )
+        if not np.isfinite(samples).all():
+            return
+        gap = held_out_gap(
+            self.model.discriminator,
+            self.source.images[self.rows],
+            samples,
+            labels,
+            packing=self.model.packing,
+            seed=self.seed,
+        )
+        self.writer.write(
+            iteration,
+            {"held_out/V(D,G)": gap.value, "held_out/jensen_shannon": gap.jensen_shannon},
+        )
+
+    def on_train_end(self, logs=None):
+        self.writer.close()

@@ -1,0 +1,123 @@
+"""`keras-gan evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from keras_gan.cli.common import checkpoint_option, import_tensorflow
+
+
+@click.command()
+@click.argument("run", nargs=-1, type=click.Path(path_type=Path))
+@checkpoint_option
+@click.option(
+    "--count",
+    type=click.IntRange(10, 1_000_000),
+    default=10_000,
+    show_default=True,
+    help="Samples that are drawn.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**31 - 1),
+    default=0,
+    show_default=True,
+    help="Of the samples, and of all that is drawn of the references.",
+)
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    help="frechet, kernel, fidelity, score, modes, diversity, neighbours, parzen; of points "
+    "mixture, divergence, energy, spread. Repeatable; by default all that fit.",
+)
+@click.option(
+    "--extractor",
+    "extractor_kinds",
+    multiple=True,
+    help="classifier (the default where there are labels), inception or pixels. Repeatable.",
+)
+@click.option(
+    "--inception-weights",
+    type=click.Path(exists=True, dir_okay=False),
+    help="InceptionV3's weights without its top, where they can't be downloaded.",
+)
+@click.option(
+    "--against",
+    type=click.Choice(["test", "train"]),
+    default="test",
+    show_default=True,
+    help="Real images to compare with; figures of training images say so in their names.",
+)
+@click.option("--data", help="Where the data are now, if not where the run had them.")
+@click.option("--data-dir", help="Where tensorflow-datasets has its prepared data.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="comparison.html",
+    show_default=True,
+    help="The page on several RUNs; each has its own in its evaluation/.",
+)
+def evaluate(run, checkpoint, out, **options) -> None:
+    """Measure RUN (by default the newest), or several beside each other."""
+    from keras_gan import runs
+
+    opened = [runs.load(path, checkpoint) for path in run or (None,)]
+    import_tensorflow()
+    from keras_gan.evaluation import protocol, report
+
+    chosen = protocol.Protocol(**options)
+    chosen.check()
+    evaluations = []
+    for one in opened:
+        with _Progress(str(one.path)) as progress:
+            evaluations.append(protocol.evaluate(one, chosen, progress))
+        protocol.write(evaluations[-1])
+        for name, reason in evaluations[-1].problems.items():
+            click.echo(f"Warning: {name}: {reason}", err=True)
+        click.echo(f"report: {report.write(evaluations[-1])}", err=True)
+    if len(evaluations) > 1:
+        click.echo(f"comparison: {report.write_comparison(evaluations, out)}", err=True)
+    _show(report.table(evaluations), [str(one.path) for one in opened])
+    if not any(evaluation.figures for evaluation in evaluations):
+        raise click.exceptions.Exit(1)
+
+
+def _show(rows: list[tuple[str, ...]], runs: list[str]) -> None:
+    if len(runs) > 1:
+        rows = [("", *runs), *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(runs) + 1)]
+    for row in rows:
+        click.echo("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
+
+
+class _Progress:
+    """A bar on a terminal, a line a task elsewhere; on stderr."""
+
+    def __init__(self, run: str):
+        self.run = run
+
+    def __enter__(self):
+        import sys
+
+        from tqdm import tqdm
+
+        click.echo(f"evaluate {self.run}", err=True)
+        self.bar = tqdm(leave=False) if sys.stderr.isatty() else None
+        return self
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if self.bar is None:
+            if what:
+                click.echo(f"  {what}", err=True)
+            return
+        self.bar.total = total
+        self.bar.set_description(what, refresh=False)
+        self.bar.update(done - self.bar.n)
+        self.bar.refresh()
+
+    def __exit__(self, *_):
+        if self.bar is not None:
+            self.bar.close()

@@ -1,0 +1,54 @@
+"""What an evaluation keeps for the next one: extractors, and figures of the real images."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan.data import Source
+from keras_gan.files import replaced_file
+
+_VERSION = 1  # of what is kept; another one does not read it
+
+
+def cache_root() -> Path:
+    """$KERAS_GAN_CACHE, else keras-gan/ under $XDG_CACHE_HOME or ~/.cache."""
+    given = os.environ.get("KERAS_GAN_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(given) if given else Path(base) / "keras-gan"
+
+
+class Cache:
+    """The folder of one data set, by content: other images have another folder.
+
+    Args:
+        sources: the splits that it is made of.
+        root: by default `cache_root()`.
+    """
+
+    def __init__(self, *sources: Source | None, root: Path | None = None):
+        digest = hashlib.sha256(str(_VERSION).encode())
+        for source in sources:
+            for array in () if source is None else (source.images, source.labels):
+                if array is not None:
+                    digest.update(f"{array.shape}{array.dtype}".encode())
+                    digest.update(np.ascontiguousarray(array))
+            digest.update(b"|")
+        self.folder = (root or cache_root()) / f"v{_VERSION}-{digest.hexdigest()[:16]}"
+
+    def arrays(self, name: str, compute: Callable[[], dict[str, np.ndarray]]) -> dict:
+        """What `compute` returns, from the disk where it is there."""
+        path = self.folder / f"{name}.npz"
+        try:
+            with np.load(path, allow_pickle=False) as kept:
+                return dict(kept)
+        except (OSError, ValueError, zipfile.BadZipFile):
+            found = compute()
+        with replaced_file(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **found)
+        return found

@@ -1,0 +1,153 @@
+"""What metrics look at: samples, real images, and features of both, each computed once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import numpy as np
+
+from keras_gan.data import Source
+from keras_gan.errors import EvaluationError
+from keras_gan.evaluation.cache import Cache
+from keras_gan.evaluation.diversity import flat
+from keras_gan.evaluation.extractors import Extractor, as_unit
+
+_PARZEN_VALIDATION = 6  # the last sixth of the training images, as 10,000 of MNIST's 60,000
+
+
+@dataclasses.dataclass(frozen=True)
+class Evidence:
+    """One run's samples beside the real images.
+
+    Attributes:
+        samples: float32 (n, ...), as the generator makes them.
+        images: the same as uint8, for images; as they are, for points.
+        labels: int32 (n,), those asked for, or None.
+        train: all real samples of the training split.
+        test: those of the test split, or None where the data have none.
+        extractor: what images are compared by; None for points.
+        cache: of figures of the real images alone.
+        against: `test`, or `train` for figures that are told to be of training images.
+    """
+
+    samples: np.ndarray
+    images: np.ndarray
+    labels: np.ndarray | None
+    train: Source
+    test: Source | None
+    extractor: Extractor | None
+    cache: Cache
+    against: str = "test"
+
+    @property
+    def count(self) -> int:
+        return len(self.samples)
+
+    @property
+    def reference(self) -> Source:
+        """The real images that samples are compared with.
+
+        Raises:
+            EvaluationError: there are no test images.
+        """
+        return self.train if self.against == "train" else self.tested
+
+    @property
+    def tested(self) -> Source:
+        if self.test is None:
+            raise EvaluationError(
+                "These data have no test images. `--against train` compares with training images "
+                "and says so in the figures' names."
+            )
+        return self.test
+
+    @functools.cached_property
+    def judged(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """(features, class probabilities or None) of the samples."""
+        return self.extractor.judge(self.images)
+
+    @property
+    def features(self) -> np.ndarray:
+        return self.judged[0]
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        return self._with_classes(self.judged[1])
+
+    @property
+    def reference_features(self) -> np.ndarray:
+        """Of as many real images as there are samples, at most."""
+        return self._of(self.against, self.reference)["features"][: self.count]
+
+    @property
+    def train_features(self) -> np.ndarray:
+        return self._of("train", self.train)["features"]
+
+    @property
+    def test_features(self) -> np.ndarray:
+        return self._of("test", self.tested)["features"]
+
+    @property
+    def reference_probabilities(self) -> np.ndarray:
+        return self._with_classes(self._of(self.against, self.reference).get("probabilities"))
+
+    @property
+    def floor_rows(self) -> np.ndarray:
+        """Training images that stand for a perfect generator: as many as there are samples.
+
+        Against training images the floor is another part of them.
+        """
+        start = self.count if self.against == "train" else 0
+        rows = np.arange(start, min(start + self.count, self.train.num_samples))
+        if len(rows) < 2:
+            raise EvaluationError("There are too few training images to take a floor from.")
+        return rows
+
+    @property
+    def floor_features(self) -> np.ndarray:
+        return self.train_features[self.floor_rows]
+
+    @property
+    def floor_probabilities(self) -> np.ndarray:
+        return self._with_classes(self._of("train", self.train).get("probabilities"))[
+            self.floor_rows
+        ]
+
+    def parzen_sets(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """(training, validation, test) images in [0, 1], float32 (n, d)."""
+        rows = self.train.num_samples
+        validation = rows - max(1, rows // _PARZEN_VALIDATION)
+        images = as_unit(self.train.images)
+        return images[:validation], images[validation:], as_unit(self.tested.images)
+
+    def points(self, which: str) -> np.ndarray:
+        """Samples, `train` or `test` as float32 (n, d) in the data's own unit."""
+        if which == "test":
+            return flat(self.tested.images)
+        return flat({"samples": self.samples, "train": self.train.images}[which])
+
+    def _of(self, which: str, source: Source) -> dict[str, np.ndarray]:
+        name = f"{which}-{self.extractor.name}"
+        if self.extractor.name == "pixels":
+            return {"features": self.extractor.judge(source.images)[0]}
+
+        def compute():
+            features, probabilities = self.extractor.judge(source.images)
+            return {
+                "features": features,
+                **({} if probabilities is None else {"probabilities": probabilities}),
+            }
+
+        if name not in self._kept:
+            self._kept[name] = self.cache.arrays(name, compute)
+        return self._kept[name]
+
+    @functools.cached_property
+    def _kept(self) -> dict[str, dict[str, np.ndarray]]:
+        return {}
+
+    def _with_classes(self, probabilities: np.ndarray | None) -> np.ndarray:
+        if probabilities is None:
+            raise EvaluationError(f"The extractor {self.extractor.name} knows no classes.")
+        return probabilities

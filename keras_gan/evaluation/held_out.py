@@ -1,0 +1,131 @@
+"""How far p_g still is from p_data, by a discriminator that has not played the game."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import math
+import random
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from keras_gan import batches
+from keras_gan.errors import EvaluationError
+from keras_gan.objectives import value_function
+
+LEAST = 60  # samples of either kind
+_BATCH = 128
+_EPOCHS = 30
+_PATIENCE = 5
+_RATE = 2e-3
+
+
+@dataclasses.dataclass(frozen=True)
+class Gap:
+    """V of a fresh discriminator on samples that it has not seen.
+
+    Attributes:
+        value: V(D, G) in nats, in expectation at most that of the best D.
+        jensen_shannon: (value + log 4) / 2 in nats, at least 0: in expectation a lower
+            bound of the divergence of p_data and p_g.
+    """
+
+    value: float
+
+    @property
+    def jensen_shannon(self) -> float:
+        return max(0.0, (self.value + math.log(4.0)) / 2.0)
+
+
+def held_out_gap(
+    discriminator: keras.Model,
+    real: np.ndarray,
+    fake: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    packing: int = 1,
+    seed: int = 0,
+) -> Gap:
+    """Trains a fresh copy of `discriminator` to tell real from fake, and tests it on others.
+
+    5/7 of the samples train it, 1/7 say when to stop, 1/7 give the value. The
+    game's own D is no such judge: it knows the training images and is always a
+    step behind the generator.
+
+    Args:
+        discriminator: the architecture; its weights are not used.
+        real: uint8 or float32 (n, ...) training images.
+        fake: float32 (n, ...) samples.
+        labels: int32 (n,), for both, where D takes labels.
+        packing: samples that D sees at once.
+        seed: of the fresh weights and of the order.
+
+    Raises:
+        EvaluationError: fewer than 60 samples of either.
+
+    Source: Goodfellow 2014, theorem 1: V(D*, G) = 2 JSD - log 4; any other D has less.
+    """
+    count = min(len(real), len(fake)) // (7 * packing) * 7
+    if count * packing < LEAST:
+        raise EvaluationError(
+            f"A held-out discriminator needs {LEAST} samples of either kind. "
+            f"Received: {len(real)} and {len(fake)}."
+        )
+    arrays = [_packed(images, count, packing) for images in (real, fake)]
+    parts = [slice(0, count // 7 * 5), slice(count // 7 * 5, count // 7 * 6)]
+    parts.append(slice(parts[1].stop, count))
+    fresh = _fresh(discriminator, seed)
+    fresh.compile(
+        keras.optimizers.Adam(_RATE),
+        keras.losses.BinaryCrossentropy(from_logits=True),
+        jit_compile=False,
+        steps_per_execution=20,
+    )
+    fitting, stopping, reporting = (_task(arrays, labels, part, seed) for part in parts)
+    fresh.fit(
+        *fitting,
+        batch_size=_BATCH,
+        epochs=_EPOCHS,
+        shuffle=False,
+        verbose=0,
+        validation_data=stopping,
+        callbacks=[keras.callbacks.EarlyStopping(patience=_PATIENCE, restore_best_weights=True)],
+    )
+    inputs, is_real = reporting
+    logits = fresh.predict(inputs, batch_size=_BATCH, verbose=0)
+    value = float(value_function(logits[is_real[:, 0] == 1], logits[is_real[:, 0] == 0]))
+    return Gap(value)
+
+
+def _packed(images: np.ndarray, count: int, packing: int) -> np.ndarray:
+    return batches.packed(batches.as_float(images[: count * packing]), packing).numpy()
+
+
+def _task(arrays, labels, part: slice, seed: int):
+    """(inputs, 1 for real and 0 for fake) of a part, in a random order."""
+    images = np.concatenate([array[part] for array in arrays])
+    half = len(images) // 2
+    order = np.random.default_rng(seed).permutation(len(images))
+    inputs = {"images": images[order]}
+    if labels is not None:
+        inputs["labels"] = np.concatenate([labels[part], labels[part]])[order]
+    is_real = np.repeat(np.array([1.0, 0.0], np.float32), half)[order, None]
+    return inputs, is_real
+
+
+def _fresh(discriminator: keras.Model, seed: int) -> keras.Model:
+    with _python_seed(seed):  # where Keras' initializers and dropout take theirs from
+        return keras.models.clone_model(discriminator)
+
+
+@contextlib.contextmanager
+def _python_seed(seed: int) -> Iterator[None]:
+    """Seeds Python's random numbers for the block, and puts them back where they were."""
+    before = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(before)

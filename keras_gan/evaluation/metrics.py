@@ -1,0 +1,328 @@
+"""The metrics by name: each turns Evidence into figures, or says why it can't.
+
+To add one: a function here that returns a list of `Figure`, and a row in one of the
+tables at the end. A figure is named with its extractor and
+the number of samples: `fd_mnist_cnn_10k`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from keras_gan.data.densities import DENSITIES
+from keras_gan.errors import EvaluationError
+from keras_gan.evaluation import diversity as diversity_module
+from keras_gan.evaluation import neighbours as neighbours_module
+from keras_gan.evaluation import parzen as parzen_module
+from keras_gan.evaluation.classifier_score import classifier_score, label_accuracy, sure_share
+from keras_gan.evaluation.energy import energy_distance
+from keras_gan.evaluation.evidence import Evidence
+from keras_gan.evaluation.frechet import frechet_distance
+from keras_gan.evaluation.kernel import kernel_distance
+from keras_gan.evaluation.modes import (
+    class_coverage,
+    class_shares,
+    exact_kl,
+    exact_quality,
+    mixture_coverage,
+)
+from keras_gan.evaluation.prdc import prdc
+
+_PARZEN_KERNELS = 10_000
+_PARZEN_VALIDATION = 1_000
+_DIVERSITY = 1_000  # as `fit` takes
+_MEMORISED = 0.95
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One number and what to hold it against.
+
+    Attributes:
+        name: with extractor and count.
+        value: the number.
+        error: its standard error (of `score_`: the standard deviation over splits).
+        floor: the same figure of real training images in place of samples.
+        better: `higher`, `lower` or nothing, of two generators.
+        note: what a reader has to know.
+    """
+
+    name: str
+    value: float
+    error: float | None = None
+    floor: float | None = None
+    better: str = ""
+    note: str = ""
+
+
+def frechet(e: Evidence) -> list[Figure]:
+    """Frechet distance to the real images."""
+    value = frechet_distance(e.features, e.reference_features)
+    floor = _floor(lambda: frechet_distance(e.floor_features, e.reference_features))
+    return [Figure(f"fd_{_suffix(e)}", value, floor=floor, better="lower")]
+
+
+def kernel(e: Evidence) -> list[Figure]:
+    """Kernel distance (KID), unbiased, with its standard error."""
+    value, error = kernel_distance(e.features, e.reference_features)
+    floor = _floor(lambda: kernel_distance(e.floor_features, e.reference_features)[0])
+    return [Figure(f"kd_{_suffix(e)}", value, error, floor, "lower")]
+
+
+def fidelity(e: Evidence) -> list[Figure]:
+    """Precision, recall, density and coverage."""
+    found = prdc(e.reference_features, e.features)
+
+    def compute():
+        return dataclasses.asdict(prdc(e.reference_features, e.floor_features))
+
+    name = f"prdc-{e.against}-{e.extractor.name}-{e.count}"
+    floor = _floor(lambda: e.cache.arrays(name, compute)) or {}
+    return [
+        Figure(f"{name}_{_suffix(e)}", value, None, _number(floor.get(name)), "higher")
+        for name, value in dataclasses.asdict(found).items()
+    ]
+
+
+def score(e: Evidence) -> list[Figure]:
+    """Classifier score, share of samples that it is sure of, and that are the label asked for."""
+    value, spread = classifier_score(e.probabilities)
+    floor = _floor(lambda: classifier_score(e.floor_probabilities)[0])
+    figures = [
+        Figure(f"score_{_suffix(e)}", value, spread, floor, "higher", "error: std over 10 splits"),
+        Figure(
+            f"sure_{_suffix(e)}",
+            sure_share(e.probabilities),
+            floor=sure_share(e.reference_probabilities),
+            better="higher",
+            note=f"share with p > 0.9; beside it: {e.against} images",
+        ),
+    ]
+    if e.labels is not None:
+        right = label_accuracy(e.probabilities, e.labels)
+        figures.append(
+            Figure(f"labels_{_suffix(e)}", right, floor=e.extractor.accuracy, better="higher")
+        )
+    return figures
+
+
+def modes(e: Evidence) -> list[Figure]:
+    """How samples spread over the classes."""
+    found = e.probabilities.argmax(axis=1)
+    num_classes = e.probabilities.shape[1]
+    data = class_shares(e.reference_probabilities.argmax(axis=1), num_classes)
+    if num_classes >= 100:  # too many for a share each to be known: the data's own design
+        data = np.full(num_classes, 1.0 / num_classes)
+    coverage = class_coverage(found, data)
+    return [
+        Figure(f"modes_{_suffix(e)}", coverage.modes, floor=num_classes, better="higher"),
+        Figure(
+            f"class_kl_{_suffix(e)}",
+            coverage.kl,
+            floor=exact_kl(e.count, num_classes),
+            better="lower",
+            note="beside it: what exact sampling has",
+        ),
+        Figure(f"class_tv_{_suffix(e)}", coverage.total_variation, better="lower"),
+        Figure(f"least_class_{_suffix(e)}", float(coverage.shares.min()), floor=float(data.min())),
+        Figure(
+            f"largest_class_{_suffix(e)}", float(coverage.shares.max()), floor=float(data.max())
+        ),
+    ]
+
+
+def diversity(e: Evidence) -> list[Figure]:
+    """The spread of the samples' pixels beside the data's: what `fit` watches, without labels."""
+    count = min(e.count, e.train.num_samples, _DIVERSITY)
+    real = e.points("train")
+    rows = np.random.default_rng(0).permutation(len(real))[:count]
+    found = diversity_module.diversity(e.points("samples")[:count], real[rows])
+    return [
+        Figure(f"spread_{_short(count)}", found.spread, floor=1.0),
+        Figure(
+            f"nearest_{_short(count)}",
+            found.nearest,
+            floor=1.0,
+            note="COLLAPSED: samples repeat themselves" if found.collapsed else "",
+        ),
+    ]
+
+
+def neighbours(e: Evidence) -> list[Figure]:
+    """Memorisation, in pixels and in the extractor's features."""
+    figures = []
+    spaces = {"pixels": (e.points("samples"), e.points("train"), e.points("test"))}
+    if e.extractor is not None and e.extractor.name != "pixels":
+        spaces[e.extractor.name] = (e.features, e.train_features, e.test_features)
+    for name, (samples, train, test) in spaces.items():
+        kept = e.cache.arrays(
+            f"nearest-{name}",
+            lambda test=test, train=train: {
+                "distances": neighbours_module.nearest(test, train)[0][:, 0]
+            },
+        )
+        distances = neighbours_module.nearest(samples, train)[0][:, 0]
+        share = neighbours_module.memorisation(distances, kept["distances"])
+        suffix = f"{name}_{_short(e.count)}"
+        figures += [
+            Figure(
+                f"memorisation_{suffix}",
+                share,
+                floor=0.5,
+                note="MEMORISED: samples are nearer to training images than unseen images are"
+                if share > _MEMORISED
+                else "0.5: as near to training images as unseen ones; 1: copies",
+            ),
+            Figure(
+                f"train_test_ratio_{suffix}",
+                neighbours_module.distance_ratio(samples, train, test),
+                floor=1.0,
+                note="distance to training over distance to test images",
+            ),
+        ]
+    return figures
+
+
+def parzen(e: Evidence) -> list[Figure]:
+    """Parzen-window log-likelihood of the test images, as in the 2014 paper, and its references."""
+    train, validation, test = e.parzen_sets()
+    validation = validation[:_PARZEN_VALIDATION]
+    samples = (np.clip(flat_unit(e.samples), 0.0, 1.0))[:_PARZEN_KERNELS]
+    found = parzen_module.parzen(samples, validation, test)
+    kept = e.cache.arrays("parzen", lambda: _parzen_references(train, validation, test))
+    edge = "sigma lies at the edge of its grid; " if found.at_edge else ""
+    references = ", ".join(f"{name} {value:.1f}" for name, value in kept.items())
+    return [
+        Figure(
+            f"parzen_{_short(len(samples))}",
+            found.mean,
+            found.standard_error,
+            float(kept["training images"]),
+            note=f"nats; {edge}sigma {found.sigma:.3f}; known to mislead, compare: {references}",
+        )
+    ]
+
+
+def flat_unit(samples: np.ndarray) -> np.ndarray:
+    """Images in [-1, 1] to float32 (n, d) in [0, 1], not rounded to grey levels."""
+    return diversity_module.flat(samples) * 0.5 + 0.5
+
+
+def _parzen_references(train, validation, test) -> dict[str, np.ndarray]:
+    """The same protocol with real images, their centroids and their mean in place of samples.
+
+    Random images: the first 1,000 of MNIST differ from others by several standard errors.
+    """
+    from sklearn.cluster import KMeans
+
+    few, count = _PARZEN_VALIDATION, min(_PARZEN_KERNELS, len(train))
+    order = np.random.default_rng(0).permutation(len(train))
+    kernels = {"training images": train[order[:count]], "1,000 of them": train[order[:few]]}
+    if len(train) > count:
+        means = KMeans(count, init="random", n_init=1, max_iter=10, random_state=0).fit(train)
+        kernels["k-means centroids"] = np.clip(means.cluster_centers_, 0.0, 1.0)  # rounding
+    kernels["the mean image"] = train.mean(axis=0, keepdims=True)
+    return {
+        name: np.array(parzen_module.parzen(centres, validation, test).mean)
+        for name, centres in kernels.items()
+    }
+
+
+def mixture(e: Evidence) -> list[Figure]:
+    """Modes of a known mixture, and the share of samples within 3 sigma of one."""
+    means, stddev = _density(e)
+    found = mixture_coverage(e.samples, means, stddev)
+    expected = 1.0 / len(means)
+    suffix = _short(e.count)
+    return [
+        Figure(f"modes_{suffix}", found.modes, floor=len(means), better="higher"),
+        Figure(f"quality_{suffix}", found.quality, None, exact_quality(means.shape[1]), "higher"),
+        Figure(f"least_share_{suffix}", float(found.shares.min() / expected), floor=1.0),
+        Figure(f"largest_share_{suffix}", float(found.shares.max() / expected), floor=1.0),
+        Figure(f"least_stddev_{suffix}", float(np.nanmin(found.stddevs)), floor=1.0),
+        Figure(f"largest_stddev_{suffix}", float(np.nanmax(found.stddevs)), floor=1.0),
+    ]
+
+
+def divergence(e: Evidence) -> list[Figure]:
+    """Jensen-Shannon divergence from a known density on the line, and V at the best D."""
+    from keras_gan.theory import divergences, mixtures
+
+    if e.samples.shape[1] != 1:
+        raise EvaluationError("The divergence is computed on the line only.")
+    known = mixtures.of_data(e.train.name)
+    found = divergences.to_samples(known, e.samples)
+    exact = divergences.to_samples(known, known.sample(e.count, seed=0))
+    return [
+        Figure(
+            f"jsd_{_short(e.count)}",
+            found.jensen_shannon,
+            None,
+            exact.jensen_shannon,
+            "lower",
+            "nats",
+        ),
+        Figure(
+            f"optimal_value_{_short(e.count)}",
+            found.optimal_value,
+            floor=exact.optimal_value,
+            note="V(D*, G) = 2 JSD - log 4, nats",
+        ),
+    ]
+
+
+def energy(e: Evidence) -> list[Figure]:
+    """Energy distance to the real points."""
+    real = e.points(e.against)
+    value = energy_distance(e.points("samples"), real).distance
+    floor = _floor(lambda: energy_distance(e.points("train")[e.floor_rows], real).distance)
+    return [Figure(f"energy_{_short(e.count)}", value, None, floor, "lower")]
+
+
+#: By what they look at: an extractor's features, its classes, the samples themselves.
+FEATURE_METRICS: dict[str, Callable[[Evidence], list[Figure]]] = {
+    "frechet": frechet,
+    "kernel": kernel,
+    "fidelity": fidelity,
+}
+CLASS_METRICS = {"score": score, "modes": modes}
+IMAGE_METRICS = {"diversity": diversity, "neighbours": neighbours, "parzen": parzen}
+POINT_METRICS = {
+    "mixture": mixture,
+    "divergence": divergence,
+    "energy": energy,
+    "spread": diversity,
+}
+METRICS = FEATURE_METRICS | CLASS_METRICS | IMAGE_METRICS | POINT_METRICS
+
+
+def _floor(compute: Callable[[], Any]) -> Any:
+    """A figure of real images; None where there are too few of them for one."""
+    try:
+        return compute()
+    except EvaluationError:
+        return None
+
+
+def _number(value: np.ndarray | float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _density(e: Evidence) -> tuple[np.ndarray, float]:
+    if e.train.name not in DENSITIES:
+        raise EvaluationError(f"{e.train.name} is no known mixture.")
+    return DENSITIES[e.train.name]
+
+
+def _suffix(e: Evidence) -> str:
+    against = "_to_train" if e.against == "train" else ""
+    return f"{e.extractor.name}_{_short(e.count)}{against}"
+
+
+def _short(count: int) -> str:
+    """10000 -> 10k."""
+    return f"{count // 1000}k" if count % 1000 == 0 else str(count)

@@ -1,0 +1,164 @@
+"""Which modes of the data samples reach: classes, or components of a known mixture."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+from scipy import stats
+from scipy.special import rel_entr
+
+from keras_gan.errors import EvaluationError
+from keras_gan.evaluation.arrays import check_widths, matrix
+
+#: A sample within so many standard deviations of a mean is of high quality.
+QUALITY_STDDEVS = 3.0
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassCoverage:
+    """How samples fall into classes.
+
+    Attributes:
+        modes: number of classes with at least one sample.
+        kl: KL(samples || data), nats; infinite if a class of samples has no data.
+        total_variation: sum |p - q| / 2, in [0, 1].
+        shares: float64 (classes,), the samples'.
+    """
+
+    modes: int
+    kl: float
+    total_variation: float
+    shares: np.ndarray
+
+
+def class_shares(classes: np.ndarray, num_classes: int) -> np.ndarray:
+    """The share of each class.
+
+    Args:
+        classes: int (n,) in 0..num_classes-1, n >= 1.
+        num_classes: how many there are.
+
+    Returns:
+        float64 (num_classes,) with the sum 1.
+
+    Raises:
+        EvaluationError: no samples, or a class that there is not.
+    """
+    classes = np.asarray(classes).ravel()
+    if not classes.size:
+        raise EvaluationError("`classes` should have at least 1 row. Received: 0.")
+    if classes.min() < 0 or classes.max() >= num_classes:
+        raise EvaluationError(
+            f"`classes` should be from 0 to {num_classes - 1}. Received: {classes.min()} to "
+            f"{classes.max()}."
+        )
+    return np.bincount(classes, minlength=num_classes) / classes.size
+
+
+def class_coverage(classes: np.ndarray, data_shares: np.ndarray) -> ClassCoverage:
+    """Compares the samples' classes with the data's.
+
+    Args:
+        classes: int (n,), what a classifier takes the samples for. For stacked MNIST
+            the three digits of a sample make its class, 0 to 999.
+        data_shares: float (classes,) with the sum 1: `class_shares` of the data.
+
+    Raises:
+        EvaluationError: no samples, or a class that the data do not have.
+
+    Source: Srivastava 2017 (VEEGAN), section 4: number of modes and KL.
+    """
+    data_shares = matrix(data_shares, "data_shares")[:, 0]
+    shares = class_shares(classes, len(data_shares))
+    return ClassCoverage(
+        modes=int(np.count_nonzero(shares)),
+        kl=float(rel_entr(shares, data_shares).sum()),
+        total_variation=float(np.abs(shares - data_shares).sum() / 2),
+        shares=shares,
+    )
+
+
+def exact_kl(count: int, num_classes: int) -> float:
+    """The floor beside `ClassCoverage.kl`: what `count` exact samples have on average.
+
+    (classes - 1) / (2 count) nats: 2 count KL is chi-squared with classes - 1 degrees
+    of freedom for many samples a class (Wilks 1938).
+    """
+    return (num_classes - 1) / (2 * count)
+
+
+@dataclasses.dataclass(frozen=True)
+class MixtureCoverage:
+    """How points fall onto a mixture of Gaussians.
+
+    Attributes:
+        modes: number of components with at least one high-quality point.
+        quality: share of high-quality points: within 3 stddev of the nearest mean.
+        shares: float64 (k,), each component's share of the high-quality points.
+        stddevs: float64 (k,), each component's standard deviation over the true one;
+            NaN with fewer than two points.
+    """
+
+    modes: int
+    quality: float
+    shares: np.ndarray
+    stddevs: np.ndarray
+
+
+def mixture_coverage(points: np.ndarray, means: np.ndarray, stddev: float) -> MixtureCoverage:
+    """Modes covered, quality and width of each mode.
+
+    A component's standard deviation is that of its high-quality points about their own
+    mean, over all coordinates, divided by that of exact points cut off at 3 stddev too:
+    points between the modes do not count as width, and exact sampling has 1.
+
+    Args:
+        points: numbers (n, dim), n >= 1.
+        means: numbers (k, dim), more than 6 stddev apart.
+        stddev: of each component in every direction, > 0.
+
+    Raises:
+        EvaluationError: no points, NaNs, unequal widths, stddev not positive.
+
+    Source: Srivastava 2017 (VEEGAN), section 4, and Lin 2018 (PacGAN), section 4.1.
+    """
+    points, means = matrix(points, "points"), matrix(means, "means")
+    check_widths(points=points, means=means)
+    if not stddev > 0:
+        raise EvaluationError(f"`stddev` should be positive. Received: {stddev}.")
+    # One component at a time: exact differences, and never (n, k, dim) at once.
+    distances = np.stack([np.linalg.norm(points - mean, axis=1) for mean in means])
+    nearest = distances.argmin(axis=0)
+    good = distances.min(axis=0) <= QUALITY_STDDEVS * stddev
+    counts = np.bincount(nearest[good], minlength=len(means))
+    expected = stddev * _cut_off_stddev(points.shape[1])
+    return MixtureCoverage(
+        modes=int(np.count_nonzero(counts)),
+        quality=float(good.mean()),
+        shares=counts / max(1, counts.sum()),
+        stddevs=np.array(
+            [_pooled_stddev(points[good & (nearest == mode)]) for mode in range(len(means))]
+        )
+        / expected,
+    )
+
+
+def exact_quality(dim: int) -> float:
+    """The floor beside `MixtureCoverage.quality`: P(|x| <= 3) for x ~ N(0, I)."""
+    return float(stats.chi.cdf(QUALITY_STDDEVS, dim))
+
+
+def _cut_off_stddev(dim: int) -> float:
+    """A coordinate's standard deviation, x ~ N(0, I), given that |x| <= 3.
+
+    E[r^2; r <= c] = dim P(chi^2_{dim+2} <= c^2).
+    """
+    limit = QUALITY_STDDEVS**2
+    return float(np.sqrt(stats.chi2.cdf(limit, dim + 2) / stats.chi2.cdf(limit, dim)))
+
+
+def _pooled_stddev(points: np.ndarray) -> float:
+    if len(points) < 2:
+        return float("nan")
+    return float(np.sqrt(points.var(axis=0, ddof=1).mean()))

@@ -1,0 +1,227 @@
+"""From runs to figures: what is drawn, what it is compared with, what is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan import pictures, sampling
+from keras_gan.config import DataConfig
+from keras_gan.data import Source, load_source
+from keras_gan.errors import ConfigError, DataError, EvaluationError, RunError, suggestion
+from keras_gan.evaluation import extractors
+from keras_gan.evaluation.cache import Cache
+from keras_gan.evaluation.evidence import Evidence
+from keras_gan.evaluation.metrics import (
+    CLASS_METRICS,
+    FEATURE_METRICS,
+    IMAGE_METRICS,
+    METRICS,
+    POINT_METRICS,
+    Figure,
+)
+from keras_gan.files import write_text
+from keras_gan.rows import RowWriter, finite_or_null
+from keras_gan.runs import Run
+
+FOLDER, FIGURES = "evaluation", "evaluation.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What was found of one run.
+
+    Attributes:
+        run: the run.
+        figures: all that could be computed.
+        problems: {metric: why it could not be}.
+        evidence: what was looked at last, for pictures.
+        origin: which checkpoint, how many samples of which seed, compared with what.
+    """
+
+    run: Run
+    figures: list[Figure]
+    problems: dict[str, str]
+    evidence: Evidence
+    origin: dict[str, str | int | float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """How runs are evaluated, the same way each.
+
+    Attributes:
+        count: samples that are drawn.
+        seed: of their latents.
+        metrics: names in METRICS; empty for all that fit the data.
+        extractor_kinds: keys of `extractors.EXTRACTORS`; empty for a classifier where
+            there are labels and pixels where there are none.
+        against: `test` or `train` images.
+        data, data_dir: where the data lie now, if not where the run had them.
+        inception_weights: a file.
+    """
+
+    count: int = 10_000
+    seed: int = 0
+    metrics: tuple[str, ...] = ()
+    extractor_kinds: tuple[str, ...] = ()
+    against: str = "test"
+    data: str | None = None
+    data_dir: str | None = None
+    inception_weights: str | None = None
+
+    def check(self) -> None:
+        """Raises ConfigError for a metric or an extractor that does not exist."""
+        for name in self.metrics:
+            if name not in METRICS:
+                raise ConfigError(f"There is no metric `{name}`.{suggestion(name, METRICS)}")
+        for name in self.extractor_kinds:
+            if name not in extractors.EXTRACTORS:
+                known = suggestion(name, extractors.EXTRACTORS)
+                raise ConfigError(f"There is no extractor `{name}`.{known}")
+
+
+def evaluate(
+    run: Run,
+    protocol: Protocol = Protocol(),
+    progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+) -> Evaluation:
+    """Draws samples of a run and computes every metric that can be.
+
+    Args:
+        run: a run with a checkpoint, whose data can be loaded.
+        protocol: how.
+        progress: is told what comes next, and how many of how many tasks are done.
+
+    Raises:
+        ConfigError: a metric or an extractor that does not exist.
+        DataError: the training images can't be loaded.
+        RunError: no checkpoint, or samples that are not numbers.
+    """
+    protocol.check()
+    progress("real images", 0, 1)
+    train, test = _sources(run, protocol)
+    progress("samples", 0, 1)
+    drawn = sampling.sample(run, protocol.count, protocol.seed)
+    samples = drawn["samples"]
+    if not np.isfinite(samples).all():
+        raise RunError(
+            f"{run.path}: samples hold NaNs or infinities: its training has diverged. "
+            "--checkpoint best may still be whole."
+        )
+    common = {
+        "samples": samples,
+        "images": pictures.to_uint8(samples) if train.is_image else samples,
+        "labels": drawn.get("labels"),
+        "train": train,
+        "test": test,
+        "cache": Cache(train, test),
+        "against": protocol.against,
+    }
+    base = Evidence(**common, extractor=None)
+    figures, problems, done = [], {}, 0
+    plan = _plan(protocol, train)
+    total = sum(len(names) for _, names in plan)
+    evidence = base
+    for kind, names in plan:
+        progress(f"extractor {kind}", done, total)
+        try:
+            evidence = dataclasses.replace(base, extractor=_extractor(kind, run, base, protocol))
+        except EvaluationError as error:
+            problems[f"extractor {kind}"] = str(error)
+            names, done = names & IMAGE_METRICS.keys(), done + len(names - IMAGE_METRICS.keys())
+        for name in (name for name in METRICS if name in names):
+            progress(name, done, total)
+            try:
+                figures += METRICS[name](evidence)
+            except EvaluationError as error:
+                problems[name] = str(error)
+            done += 1
+    progress("", total, total)
+    origin = {
+        "checkpoint": run.checkpoint,
+        "iteration": int(run.gan.iteration.numpy()),
+        "samples": protocol.count,
+        "seed": protocol.seed,
+        "against": protocol.against,
+    }
+    return Evaluation(run, figures, problems, evidence, origin)
+
+
+def write(evaluation: Evaluation) -> Path:
+    """Writes `evaluation/evaluation.json`, a row of metrics.jsonl and TensorBoard scalars.
+
+    Raises:
+        RunError: it can't be written.
+    """
+    run, folder = evaluation.run, evaluation.run.path / FOLDER
+    facts = {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        **evaluation.origin,
+        "figures": [dataclasses.asdict(figure) for figure in evaluation.figures],
+        "problems": evaluation.problems,
+    }
+    values = {f"evaluation/{figure.name}": figure.value for figure in evaluation.figures}
+    try:
+        write_text(folder / FIGURES, json.dumps(facts, indent=1))
+        rows = RowWriter(run.path)
+        rows.write(int(evaluation.origin["iteration"]), finite_or_null(values))
+        rows.close()
+    except OSError as error:
+        raise RunError(f"Can't write {folder}: {error.strerror or error}.") from error
+    return folder / FIGURES
+
+
+def _sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None]:
+    """All of the training split (of which the run may have seen a part), and the test split."""
+    config = run.config.data
+    config = dataclasses.replace(
+        config,
+        name=protocol.data or config.name,
+        directory=protocol.data_dir or config.directory,
+        split=config.split.partition("[")[0],
+    )
+    train = load_source(config)
+    if train.sample_shape != run.sample_shape:
+        raise ConfigError(
+            f"The samples of {run.path} have the shape {run.sample_shape}, the data "
+            f"{train.name} {train.sample_shape}: name the right data with --data."
+        )
+    return train, _test(config)
+
+
+def _test(config: DataConfig) -> Source | None:
+    if config.split == "test":
+        return None  # it was trained on: there are no unseen images
+    try:
+        return load_source(dataclasses.replace(config, split="test"))
+    except DataError:
+        return None
+
+
+def _plan(protocol: Protocol, train: Source) -> list[tuple[str | None, set[str]]]:
+    """[(extractor or None, metrics)]: what needs no extractor is computed with the first one."""
+    wanted = set(protocol.metrics or METRICS)
+    if not train.is_image:
+        return [(None, wanted & POINT_METRICS.keys())]
+    default = "pixels" if train.labels is None else "classifier"
+    plan = []
+    for kind in protocol.extractor_kinds or (default,):
+        names = wanted & FEATURE_METRICS.keys()
+        if kind == "classifier" or protocol.metrics:
+            names |= wanted & CLASS_METRICS.keys()
+        plan.append((kind, names if plan else names | (wanted & IMAGE_METRICS.keys())))
+    return plan
+
+
+def _extractor(kind: str | None, run: Run, base: Evidence, protocol: Protocol):
+    if kind is None:
+        return None
+    name = protocol.data or run.config.data.name
+    weights = protocol.inception_weights
+    return extractors.get(kind, name, base.train, base.test, base.cache, weights)

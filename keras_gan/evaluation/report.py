@@ -1,0 +1,235 @@
+"""`evaluation/report.html`: one page with everything in it, and its pictures as PNGs beside it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import itertools
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure as Plot
+from PIL import Image
+
+from keras_gan import __version__, pictures
+from keras_gan.errors import EvaluationError, RunError
+from keras_gan.evaluation import plots
+from keras_gan.evaluation.diversity import flat
+from keras_gan.evaluation.evidence import Evidence
+from keras_gan.evaluation.metrics import Figure
+from keras_gan.evaluation.modes import class_shares
+from keras_gan.evaluation.neighbours import nearest
+from keras_gan.evaluation.protocol import FOLDER, Evaluation
+from keras_gan.files import replaced_file, write_text
+
+_GRID, _NEIGHBOURS, _MOST_CLASSES = 100, 10, 60
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body {{ font: 15px/1.45 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem;
+        color: #222 }}
+h1 {{ font-size: 1.5rem }} h2 {{ font-size: 1.15rem; margin-top: 2rem }}
+table {{ border-collapse: collapse }} th, td {{ padding: .25rem .7rem; text-align: left;
+        border-bottom: 1px solid #ddd; vertical-align: top }}
+td.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }}
+td.best {{ font-weight: 600 }} .warning {{ background: #fff3d6; padding: .5rem .8rem }}
+img {{ max-width: 100%; image-rendering: auto }} .note {{ color: #666; font-size: .85em }}
+.grids {{ display: flex; flex-wrap: wrap; gap: 1rem }} figure {{ margin: 0 }}
+</style>
+<h1>{title}</h1>
+{body}
+<p class="note">keras-gan {version}</p>
+</html>
+"""
+
+
+def write(evaluation: Evaluation) -> Path:
+    """Writes `evaluation/report.html` and its PNGs; returns the page's path.
+
+    Raises:
+        RunError: they can't be written.
+    """
+    folder = evaluation.run.path / FOLDER
+    images = _pictures(evaluation)
+    sections = [_origin(evaluation), _warnings(evaluation), _numbers(evaluation.figures)]
+    for name, (title, text, picture) in images.items():
+        _save(folder / f"{name}.png", picture)
+        sections.append(f"<h2>{title}</h2><p class=note>{text}</p>{_embedded(picture, title)}")
+    title = f"{evaluation.run.config.name}: how good is it?"
+    return _page(folder / "report.html", title, sections)
+
+
+def write_comparison(evaluations: Sequence[Evaluation], path: Path) -> Path:
+    """Writes one page on several runs: a table with the best of each row, and their samples."""
+    labels = [str(e.run.path) for e in evaluations]
+    sections = ["<h2>Figures</h2>", _comparison_table(evaluations), "<h2>Samples</h2>"]
+    grids = (
+        f"<figure>{_embedded(_samples(e.evidence, 49), label)}"
+        f"<figcaption class=note>{html.escape(label)}</figcaption></figure>"
+        for e, label in zip(evaluations, labels, strict=True)
+    )
+    sections.append(f"<div class=grids>{''.join(grids)}</div>")
+    return _page(path, "Runs side by side", sections)
+
+
+def table(evaluations: Sequence[Evaluation]) -> list[tuple[str, ...]]:
+    """(figure, value of each run, ...) rows, for a terminal; `-` where a run has none."""
+    found = [{f.name: f for f in e.figures} for e in evaluations]
+    names = list(dict.fromkeys(itertools.chain.from_iterable(found)))
+    return [(name, *(_value(f[name]) if name in f else "-" for f in found)) for name in names]
+
+
+# ------------------------------------------------------------------------ the parts
+
+
+def _pictures(evaluation: Evaluation) -> dict[str, tuple[str, str, np.ndarray | Plot]]:
+    """{file: (title, what it shows, picture)}."""
+    evidence, found = evaluation.evidence, {}
+    found["samples"] = ("Samples", "Drawn by seed, not selected.", _samples(evidence, _GRID))
+    curves = plots.curves(evaluation.run.metrics())
+    if curves is not None:
+        text = "Means over a call. V(D,G) of the held-out discriminator is the honest one."
+        found["curves"] = ("Training", text, curves)
+    for name, title, text, draw in (
+        (
+            "histogram",
+            "Classes",
+            "As the classifier sees them.",
+            _histogram,
+        ),
+        (
+            "neighbours",
+            "Nearest training images",
+            "Samples, and to the right of each its nearest training image: in pixels, and in "
+            "features where there is an extractor. Copies would be alike in every stroke.",
+            _neighbours,
+        ),
+    ):
+        try:
+            picture = draw(evidence)
+        except EvaluationError:
+            continue  # the figures say why
+        if picture is not None:
+            found[name] = (title, text, picture)
+    return found
+
+
+def _samples(evidence: Evidence, count: int) -> np.ndarray | Plot:
+    if not evidence.train.is_image:
+        return plots.points(evidence.samples, evidence.points("train"))
+    return pictures.grid(evidence.images[:count])
+
+
+def _histogram(evidence: Evidence) -> Plot | None:
+    names = evidence.train.class_names
+    if evidence.extractor is None or names is None or len(names) > _MOST_CLASSES:
+        return None
+    found, real = (
+        class_shares(p.argmax(axis=1), len(names))
+        for p in (evidence.probabilities, evidence.reference_probabilities)
+    )
+    return plots.histogram(found, real, names)
+
+
+def _neighbours(evidence: Evidence) -> np.ndarray | None:
+    """Rows of (sample, its nearest training images): the paper's rightmost column."""
+    if not evidence.train.is_image:
+        return None
+    some = slice(0, 3 * _NEIGHBOURS)
+    columns = [evidence.images[some]]
+    _, rows = nearest(flat(evidence.images[some]), evidence.points("train"))
+    columns.append(evidence.train.images[rows[:, 0]])
+    if evidence.extractor is not None and evidence.extractor.name != "pixels":
+        _, rows = nearest(evidence.features[some], evidence.train_features)
+        columns.append(evidence.train.images[rows[:, 0]])
+    together = np.stack(columns, axis=1)
+    return pictures.grid(together.reshape(-1, *together.shape[2:]), columns=3 * len(columns))
+
+
+def _origin(evaluation: Evaluation) -> str:
+    run, origin = evaluation.run, evaluation.origin
+    return (
+        f"<p>Run <code>{html.escape(str(run.path))}</code>, {origin['checkpoint']} checkpoint "
+        f"(step {origin['iteration']}), {origin['samples']:,} samples of seed {origin['seed']} "
+        f"beside {origin['against']} images of {html.escape(str(run.config.data.name))}.</p>"
+    )
+
+
+def _warnings(evaluation: Evaluation) -> str:
+    lines = [f.note for f in evaluation.figures if f.note.split(":")[0].isupper()]
+    lines += [f"{name}: {reason}" for name, reason in evaluation.problems.items()]
+    return "".join(f"<p class=warning>{html.escape(line)}</p>" for line in dict.fromkeys(lines))
+
+
+def _numbers(figures: Sequence[Figure]) -> str:
+    rows = [
+        f"<tr><td><code>{html.escape(f.name)}</code></td><td class=number>{_value(f)}</td>"
+        f"<td class=number>{'' if f.floor is None else _short(f.floor)}</td>"
+        f"<td>{f.better}</td><td class=note>{html.escape(f.note)}</td></tr>"
+        for f in figures
+    ]
+    head = "<tr><th>figure</th><th>samples</th><th>real images</th><th>better</th><th></th></tr>"
+    return f"<h2>Figures</h2><table>{head}{''.join(rows)}</table>"
+
+
+def _comparison_table(evaluations: Sequence[Evaluation]) -> str:
+    figures = {f.name: f for e in evaluations for f in e.figures}
+    head = "".join(f"<th>{html.escape(e.run.config.name)}</th>" for e in evaluations)
+    rows = []
+    for name, figure in figures.items():
+        found = [next((f for f in e.figures if f.name == name), None) for e in evaluations]
+        values = [f.value for f in found if f is not None]
+        best = {"lower": min, "higher": max}.get(figure.better, lambda values: None)(values)
+        cells = "".join(
+            "<td></td>"
+            if f is None
+            else f"<td class='number{' best' if f.value == best else ''}'>{_value(f)}</td>"
+            for f in found
+        )
+        floor = "" if figure.floor is None else _short(figure.floor)
+        rows.append(f"<tr><td><code>{name}</code></td>{cells}<td class=number>{floor}</td></tr>")
+    return f"<table><tr><th>figure</th>{head}<th>real images</th></tr>{''.join(rows)}</table>"
+
+
+def _value(figure: Figure) -> str:
+    error = "" if figure.error is None else f" ± {_short(figure.error)}"
+    return f"{_short(figure.value)}{error}"
+
+
+def _short(value: float) -> str:
+    return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def _page(path: Path, title: str, sections: Iterable[str]) -> Path:
+    text = _PAGE.format(title=html.escape(title), body="\n".join(sections), version=__version__)
+    try:
+        write_text(path, text)
+    except OSError as error:
+        raise RunError(f"Can't write {path}: {error.strerror or error}.") from error
+    return path
+
+
+def _png(picture: np.ndarray | Plot) -> bytes:
+    file = io.BytesIO()
+    if isinstance(picture, Plot):
+        picture.savefig(file, format="png")
+    else:
+        Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(file, "PNG")
+    return file.getvalue()
+
+
+def _save(path: Path, picture: np.ndarray | Plot) -> None:
+    try:
+        with replaced_file(path) as temporary:
+            temporary.write_bytes(_png(picture))
+    except OSError as error:
+        raise RunError(f"Can't write {path}: {error.strerror or error}.") from error
+
+
+def _embedded(picture: np.ndarray | Plot, title: str) -> str:
+    data = base64.b64encode(_png(picture)).decode()
+    return f'<img alt="{html.escape(title)}" src="data:image/png;base64,{data}">'

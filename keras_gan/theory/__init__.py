@@ -1,0 +1,1 @@
+"""The theory made visible: known densities, the best discriminator, divergences, figures."""

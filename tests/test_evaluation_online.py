@@ -1,0 +1,226 @@
+"""What `fit` watches: diversity, a discriminator that did not play, the best checkpoint."""
+
+import json
+import math
+import random
+import shutil
+
+import numpy as np
+import pytest
+
+from keras_gan import checkpoints, load, load_config, networks, training
+from keras_gan.config import override
+from keras_gan.errors import EvaluationError, KerasGanWarning, RunError
+from keras_gan.evaluation.diversity import diversity, flat
+from keras_gan.evaluation.held_out import held_out_gap
+
+RNG = np.random.default_rng(0)
+
+
+def critic():
+    return networks.build(
+        "mlp",
+        latent_dim=2,
+        sample_shape=(2,),
+        generator={"hidden": [8, 8], "output_activation": "linear"},
+        discriminator={"hidden": [64, 64], "activations": ["gelu"]},
+    )[1]
+
+
+# ------------------------------------------------------------------------ diversity
+
+
+def test_equal_distributions_have_no_distance_and_the_same_spread():
+    a, b = RNG.normal(size=(2, 2000, 8))
+    found = diversity(a, b)
+    # The statistic's standard deviation is about 2 E|x - y| / n = 0.004.
+    assert abs(found.energy_distance) < 0.02
+    assert found.spread == pytest.approx(1, abs=0.02)
+    assert found.nearest == pytest.approx(1, abs=0.05)
+    assert not found.collapsed
+
+
+def test_one_image_is_called_collapsed():
+    real = RNG.normal(size=(500, 8))
+    assert diversity(np.repeat(real[:1], 500, axis=0), real).collapsed
+
+
+def test_a_few_images_over_and_over_are_called_collapsed():
+    real = RNG.normal(size=(500, 8))
+    few = real[RNG.integers(20, size=500)]
+    found = diversity(few, real)
+    assert found.spread > 0.8  # they spread as the data do
+    assert found.nearest == 0
+    assert found.collapsed
+
+
+def test_samples_that_keep_to_one_place_are_called_collapsed():
+    real = RNG.normal(size=(500, 8))
+    assert diversity(0.3 * real, real).collapsed
+
+
+def test_data_that_are_one_image_are_no_collapse():
+    same = np.ones((50, 4))
+    assert not diversity(same, same).collapsed
+
+
+def test_uint8_and_float_images_are_compared_on_one_scale():
+    images = RNG.integers(256, size=(5, 2, 2, 1)).astype(np.uint8)
+    np.testing.assert_allclose(flat(images), flat(images / np.float32(127.5) - 1), atol=1e-6)
+
+
+# ------------------------------------------------------- a discriminator trained afresh
+
+
+def gaussians(mean, count=2800):
+    return RNG.normal(size=(2, count, 2)).astype(np.float32) + np.array(
+        [[[0, 0]], [[mean, 0]]], np.float32
+    )
+
+
+def test_the_gap_of_equal_distributions_is_none():
+    gap = held_out_gap(critic(), *gaussians(0.0))
+    assert gap.value == pytest.approx(-math.log(4), abs=0.02)
+    assert gap.jensen_shannon < 0.01
+
+
+def test_the_gap_of_two_gaussians_is_their_divergence():
+    from keras_gan.theory.divergences import Grid, jensen_shannon
+    from keras_gan.theory.mixtures import Mixture
+
+    grid = Grid.around(Mixture(np.array([[0.0], [2.0]]), 1.0))
+    densities = [Mixture(np.array([[m]]), 1.0).log_density(grid.centres[:, None]) for m in (0, 2)]
+    exact = jensen_shannon(*densities, grid.width)
+    gap = held_out_gap(critic(), *gaussians(2.0))
+    # 800 held-out points: a standard error of about 0.03 in V; a lower bound besides.
+    assert exact - 0.06 < gap.jensen_shannon < exact + 0.03
+
+
+def test_distributions_apart_have_the_greatest_divergence():
+    assert held_out_gap(critic(), *gaussians(50.0)).jensen_shannon == pytest.approx(
+        math.log(2), abs=0.01
+    )
+
+
+def test_a_gap_is_a_function_of_its_seed_and_leaves_pythons_numbers_alone():
+    real, fake = gaussians(1.0, 280)
+    random.seed(5)
+    before = random.getstate()
+    first = held_out_gap(critic(), real, fake, seed=3)
+    random.setstate(before)
+    network = critic()
+    state = random.getstate()
+    assert held_out_gap(network, real, fake, seed=3) == first
+    assert random.getstate() == state
+
+
+def test_too_few_samples_have_no_gap():
+    with pytest.raises(EvaluationError, match="needs 60 samples"):
+        held_out_gap(critic(), *gaussians(0.0, 40))
+
+
+# ------------------------------------------------------------------------ in a training
+
+
+def config(**more):
+    values = {
+        "network.generator.hidden": [16],
+        "network.discriminator.hidden": [16],
+        "training.jit_compile": False,
+        "training.epochs": 4,
+        "output.samples_every_epochs": 1,
+        "output.checkpoint_every_epochs": 1,
+        "output.held_out_every_epochs": 2,
+    }
+    return override(load_config("digits"), {**values, **more})
+
+
+def rows(run, key):
+    return {row["iteration"]: row[key] for row in run.metrics() if key in row}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return training.fit(config(), tmp_path_factory.mktemp("online") / "run")
+
+
+def test_a_collapse_is_warned_of_once_while_it_lasts(tmp_path, recwarn):
+    # A single hidden unit: all samples lie on a curve.
+    narrow = {"network.generator.hidden": [1], "output.held_out_every_epochs": 0}
+    training.fit(config(**narrow), tmp_path / "run")
+    found = [str(w.message) for w in recwarn if issubclass(w.category, KerasGanWarning)]
+    assert len(found) == 1
+    assert "mode collapse at step 23" in found[0]
+
+
+def test_the_online_metrics_have_rows_at_their_cadence(run):
+    assert list(rows(run, "online/energy_distance")) == [23, 46, 69, 92]
+    assert list(rows(run, "held_out/V(D,G)")) == [46, 92]
+
+
+def test_the_best_checkpoint_is_that_of_the_least_distance(run):
+    distances = rows(run, "online/energy_distance")
+    facts = json.loads((run.checkpoints / "best" / "checkpoint.json").read_text())
+    assert facts["distance"] == min(distances.values())
+    assert facts["iteration"] == min(distances, key=distances.get)
+    best = load(run.path, "best")
+    assert int(best.gan.iteration.numpy()) == facts["iteration"]
+
+
+def test_a_run_without_a_best_checkpoint_says_so(run, tmp_path):
+    copy = shutil.copytree(run.path, tmp_path / "copy")
+    shutil.rmtree(copy / "checkpoints" / "best")
+    with pytest.raises(RunError, match=r"best checkpoint .* there is none"):
+        _ = load(copy, "best").gan
+
+
+def test_a_damaged_best_checkpoint_is_not_used(run, tmp_path):
+    copy = shutil.copytree(run.path, tmp_path / "copy")
+    with open(copy / "checkpoints" / "best" / checkpoints.STATE, "r+b") as file:
+        file.seek(1000)
+        file.write(b"damage")
+    with pytest.raises(RunError, match="checksum"):
+        _ = load(copy, "best").gan
+
+
+def test_what_was_the_best_later_is_not_yet(run):
+    facts = json.loads((run.checkpoints / "best" / "checkpoint.json").read_text())
+    at = facts["iteration"]
+    assert checkpoints.best_distance(run.checkpoints, at) == facts["distance"]
+    assert checkpoints.best_distance(run.checkpoints, at - 1) == math.inf
+
+
+def test_a_resumed_run_has_the_same_online_metrics_and_the_same_best(run, tmp_path):
+    part = training.fit(config(**{"training.epochs": 2}), tmp_path / "part")
+    prepared, _ = training.prepare_resume(part, epochs=4)
+    training.play(prepared, part)
+    for key in ("online/energy_distance", "online/nearest", "held_out/V(D,G)"):
+        assert rows(part, key) == rows(run, key)
+    best = [json.loads((r.checkpoints / "best/checkpoint.json").read_text()) for r in (run, part)]
+    assert best[0]["distance"] == best[1]["distance"]
+    assert best[0]["iteration"] == best[1]["iteration"]
+
+
+def test_both_checks_can_be_turned_off(tmp_path):
+    off = {"output.samples_every_epochs": 0, "output.held_out_every_epochs": 0}
+    run = training.fit(config(**off, **{"training.epochs": 1}), tmp_path / "run")
+    assert not rows(run, "online/energy_distance") and not rows(run, "held_out/V(D,G)")
+
+
+def test_a_conditional_packed_and_pointlike_game_can_be_watched(tmp_path):
+    more = {"training.epochs": 1, "output.held_out_every_epochs": 1}
+    for name, values in (
+        ("labels", {"network.conditioning": "projection"}),
+        ("packed", {"training.packing": 2}),
+        (
+            "points",
+            {
+                "data.name": "ring_8",
+                "network.generator": {"hidden": [16, 16], "output_activation": "linear"},
+                "training.batch_size": 1000,
+            },
+        ),
+    ):
+        run = training.fit(config(**more, **values), tmp_path / name)
+        (value,) = rows(run, "held_out/V(D,G)").values()
+        assert -math.log(4) - 0.2 < value < 0
