@@ -196,6 +196,30 @@ def test_a_metric_that_can_not_be_computed_leaves_the_others(cli, tmp_path):
     assert "spread_64" in result.stdout
     against = cli("evaluate", run.path, "--count", 64, "--against", "train", "--metric", "kernel")
     assert "kd_pixels_64_to_train" in against.stdout
+    none = cli("evaluate", run.path, "--count", 64, "--metric", "parzen")
+    assert (none.exit_code, none.stdout) == (1, "")
+
+
+def test_images_that_training_left_out_stand_for_a_missing_test_split(tmp_path):
+    config = override(
+        load_config("digits"),
+        {
+            "data.name": npz(tmp_path / "x.npz", 80),
+            "data.split": "train[:75%]",
+            "training.batch_size": 20,
+            "network.generator.hidden": [16],
+            "network.discriminator.hidden": [16],
+            "training.jit_compile": False,
+            "training.epochs": 1,
+            "output.held_out_every_epochs": 0,
+        },
+    )
+    run = training.fit(config, tmp_path / "run")
+    found = protocol.evaluate(run, protocol.Protocol(count=40, metrics=("neighbours",)))
+    assert not found.problems
+    images = np.load(tmp_path / "x.npz")["images"]
+    np.testing.assert_array_equal(found.evidence.train.images[..., 0], images[:60])
+    np.testing.assert_array_equal(found.evidence.test.images[..., 0], images[60:])
 
 
 def test_where_nothing_can_be_computed_the_exit_code_is_one(copy, cli):

@@ -57,6 +57,8 @@ def runnable(command: str) -> list[str]:
     if "photos" in arguments:
         arguments += ["--batch-size", "16"]
         arguments += [f"--set=network.{n}.width=4" for n in ("generator", "discriminator")]
+    if arguments[0] == "evaluate":
+        arguments += ["--count", "200"]
     return ["2" if a == "40" else "10" if a in ("1000", "10000") else a for a in arguments]
 
 
@@ -65,6 +67,7 @@ def test_every_command_of_the_readme_runs(workplace, monkeypatch):
     monkeypatch.chdir(workplace)
     monkeypatch.setenv("TFDS_DATA_DIR", str(real_data("tensorflow_datasets")))
     monkeypatch.delenv("KERAS_GAN_RUNS", raising=False)
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(workplace / "cache"))
     # The conditional run that `sample --label` is shown on.
     conditional = ["fit", "mnist_conditional", *SHORT]
     assert CliRunner().invoke(main, conditional).exit_code == 0

@@ -80,9 +80,9 @@ def evaluate(run, checkpoint, out, **options) -> None:
         click.echo(f"report: {report.write(evaluations[-1])}", err=True)
     if len(evaluations) > 1:
         click.echo(f"comparison: {report.write_comparison(evaluations, out)}", err=True)
-    _show(report.table(evaluations), [str(one.path) for one in opened])
     if not any(evaluation.figures for evaluation in evaluations):
         raise click.exceptions.Exit(1)
+    _show(report.table(evaluations), [str(one.path) for one in opened])
 
 
 def _show(rows: list[tuple[str, ...]], runs: list[str]) -> None:

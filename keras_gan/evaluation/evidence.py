@@ -57,8 +57,8 @@ class Evidence:
     def tested(self) -> Source:
         if self.test is None:
             raise EvaluationError(
-                "These data have no test images. `--against train` compares with training images "
-                "and says so in the figures' names."
+                "These data have no test images. `fit --set 'data.split=train[:90%]'` keeps some "
+                "back; `--against train` compares with training images and says so in the names."
             )
         return self.test
 

@@ -178,28 +178,36 @@ def write(evaluation: Evaluation) -> Path:
 
 
 def _sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None]:
-    """All of the training split (of which the run may have seen a part), and the test split."""
-    config = run.config.data
+    """Training and test images.
+
+    All of the training split, of which the run may have seen a part. Where there is no
+    test split and the run was trained on `train[:n]`, it is that part, and the rest of
+    the split takes the test images' place.
+    """
     config = dataclasses.replace(
-        config,
-        name=protocol.data or config.name,
-        directory=protocol.data_dir or config.directory,
-        split=config.split.partition("[")[0],
+        run.config.data,
+        name=protocol.data or run.config.data.name,
+        directory=protocol.data_dir or run.config.data.directory,
     )
+    whole, _, rest = config.split.partition("[:")
+    unseen = None if whole == "test" else _loaded(config, "test")
+    if unseen is None and rest:
+        unseen = _loaded(config, f"{whole}[{rest.rstrip(']')}:]")
+    else:
+        config = dataclasses.replace(config, split=config.split.partition("[")[0])
     train = load_source(config)
     if train.sample_shape != run.sample_shape:
         raise ConfigError(
             f"The samples of {run.path} have the shape {run.sample_shape}, the data "
             f"{train.name} {train.sample_shape}: name the right data with --data."
         )
-    return train, _test(config)
+    return train, unseen
 
 
-def _test(config: DataConfig) -> Source | None:
-    if config.split == "test":
-        return None  # it was trained on: there are no unseen images
+def _loaded(config: DataConfig, split: str) -> Source | None:
+    """A split, or None where there is none or it is empty."""
     try:
-        return load_source(dataclasses.replace(config, split="test"))
+        return load_source(dataclasses.replace(config, split=split))
     except DataError:
         return None
 
