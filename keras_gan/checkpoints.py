@@ -113,9 +113,12 @@ def load_best(gan: GAN, folder: Path) -> int:
         RunError: there is none, or it is damaged.
     """
     path = folder / BEST
-    problem = _problem(path) if path.is_dir() else "there is none"
+    problem = _problem(path) if path.is_dir() else "there is none yet"
     if problem is not None:
-        raise RunError(f"The best checkpoint in {folder} can't be used: {problem}.")
+        raise RunError(
+            f"The best checkpoint in {folder} can't be used: {problem}. Leave --checkpoint out for "
+            "the newest one."
+        )
     return _read(gan, path)
 
 

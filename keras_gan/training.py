@@ -262,7 +262,11 @@ def _callbacks(training: Training, run: Run) -> list[keras.callbacks.Callback]:
         ),
         _drawing(training, run, steps(output.samples_every_epochs)),
         callbacks.DiversityWriter(
-            run.path, steps(output.samples_every_epochs), source, config.seed
+            run.path,
+            steps(output.samples_every_epochs),
+            schedule.total_steps,
+            source,
+            config.seed,
         ),
         callbacks.HeldOutDiscriminator(
             run.path, steps(output.held_out_every_epochs), source, config.seed

@@ -10,14 +10,16 @@ class Cadence(keras.callbacks.Callback):
 
     Args:
         every: iterations between two acts; 0 for never.
+        last: an iteration at which to act as well, however near to another act.
 
     Attributes:
         iteration: rounds played so far.
     """
 
-    def __init__(self, every: int):
+    def __init__(self, every: int, last: int | None = None):
         super().__init__()
         self.every = every
+        self.last = last
         self.iteration = 0
 
     def on_train_begin(self, logs=None):
@@ -29,8 +31,10 @@ class Cadence(keras.callbacks.Callback):
             self.act(self.iteration, logs)
 
     def due(self, before: int) -> bool:
-        """Whether a multiple of `every` lies in (before, iteration]."""
-        return self.every > 0 and self.iteration // self.every > before // self.every
+        """Whether a multiple of `every`, or `last`, lies in (before, iteration]."""
+        if self.every == 0:
+            return False
+        return self.iteration // self.every > before // self.every or self.iteration == self.last
 
     def act(self, iteration: int, logs: dict) -> None:
         raise NotImplementedError

@@ -27,12 +27,13 @@ class DiversityWriter(Cadence):
     Args:
         run: the run directory.
         every: iterations between two comparisons; 0 for none.
+        last: the training's last iteration, which is compared too.
         source: the training data.
         seed: of the latents and of the choice of training images.
     """
 
-    def __init__(self, run: Path, every: int, source: Source, seed: int):
-        super().__init__(every)
+    def __init__(self, run: Path, every: int, last: int, source: Source, seed: int):
+        super().__init__(every, last)
         self.run = run
         self.seed = seed
         rows = np.random.default_rng(seed).permutation(source.num_samples)[:COUNT]
@@ -73,8 +74,8 @@ class DiversityWriter(Cadence):
         before, self.collapsed = self.collapsed, found.collapsed
         if found.collapsed and not before:
             warnings.warn(
-                f"mode collapse at step {iteration}: {found}. A penalty (r1), a smaller rate of "
-                "the generator or training.packing=2 may help.",
+                f"mode collapse at step {iteration}, unless training has only begun: {found}. "
+                "A penalty (r1), a smaller rate of the generator or training.packing=2 may help.",
                 KerasGanWarning,
                 stacklevel=2,
             )
