@@ -17,6 +17,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import keras_gan  # noqa: F401 (before TensorFlow: it chooses TensorFlow's kernels)
+
+# isort: split
 import tensorflow as tf
 
 from keras_gan import exporters, load

@@ -18,6 +18,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import keras_gan  # noqa: F401 (before TensorFlow: it chooses TensorFlow's kernels)
+
+# isort: split
 import keras
 import numpy as np
 import tensorflow as tf
