@@ -17,9 +17,11 @@ FILE, PICTURE = "README.md", "samples.png"
 
 _MEASURED = "evaluation/"  # metrics of the images themselves
 
-_LATENT = {
+#: p_z in NumPy, by the names of `latents.DISTRIBUTIONS`.
+LATENT = {
     "normal": "rng.standard_normal(({count}, {dim}))",
     "uniform": "rng.uniform(-3**0.5, 3**0.5, ({count}, {dim}))",
+    "rademacher": "rng.choice([-1.0, 1.0], ({count}, {dim}))",
 }
 
 
@@ -175,7 +177,7 @@ def _python(title: str, lines: list[str]) -> str:
 
 
 def _inputs(generator: Generator, count: int = 16) -> list[str]:
-    latent = _LATENT[generator.latent_distribution].format(count=count, dim=generator.latent_dim)
+    latent = LATENT[generator.latent_distribution].format(count=count, dim=generator.latent_dim)
     lines = [
         "rng = np.random.default_rng(0)",
         f'inputs = {{"latent": {latent}.astype(np.float32)}}',

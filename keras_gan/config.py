@@ -45,7 +45,7 @@ class LatentConfig:
     """The distribution of z."""
 
     dim: int = _field(128, 1)
-    distribution: str = "normal"  # normal, uniform
+    distribution: str = "normal"  # normal, uniform, rademacher (-1 or 1)
 
 
 @dataclasses.dataclass(frozen=True)

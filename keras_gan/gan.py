@@ -38,7 +38,7 @@ class GAN(keras.Model):
     Args:
         generator: `latent` (batch, latent_dim) (, `labels` (batch,)) -> images.
         discriminator: `images` (, `labels`) -> logits.
-        latent_distribution: `normal` or `uniform`, both of unit variance.
+        latent_distribution: a name of `latents.DISTRIBUTIONS`, all of unit variance.
         discriminator_steps: updates of D in a round, the paper's k; each sees
             fresh real images and fresh latents.
         updates: `alternating`, or `simultaneous`: G's gradient is taken before

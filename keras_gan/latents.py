@@ -22,7 +22,17 @@ def _uniform(shape, seed):
     return tf.random.stateless_uniform(shape, seed, -UNIFORM_BOUND, UNIFORM_BOUND)
 
 
-DISTRIBUTIONS = {"normal": _normal, "uniform": _uniform}
+def _rademacher(shape, seed):
+    """Fair coins of -1 and 1: 2^dim points with nothing between them.
+
+    A continuous G of continuous noise joins the modes of its samples by a bridge (Tanielian
+    2020, "Learning disconnected manifolds: a no GANs land"); of this noise it need not.
+    """
+    coins = tf.random.stateless_uniform(shape, seed, 0, 2, tf.int32)
+    return 2.0 * tf.cast(coins, tf.float32) - 1.0
+
+
+DISTRIBUTIONS = {"normal": _normal, "uniform": _uniform, "rademacher": _rademacher}
 
 
 def check_distribution(name: str) -> str:
@@ -43,7 +53,8 @@ def interpolate(distribution: str, start: np.ndarray, end: np.ndarray, steps: in
     """A path from `start` to `end`, both (n, dim): float32 (n, steps, dim), ends included.
 
     Along the great circle for normal latents, whose mass lies near a sphere
-    (White 2016); along the straight line for uniform ones, whose support is a box.
+    (White 2016); along the straight line for uniform ones, whose support is a box, and
+    for rademacher ones, whose support is that box's corners.
     """
     t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[None, :, None]
     a, b = start[:, None, :], end[:, None, :]

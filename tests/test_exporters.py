@@ -12,12 +12,13 @@ import keras
 import numpy as np
 import onnx
 import pytest
+import scipy.stats
 import tensorflow as tf
 import yaml
 from conftest import everything
 from packaging.requirements import Requirement
 
-from keras_gan import load, networks, sampling
+from keras_gan import latents, load, networks, sampling
 from keras_gan.errors import ConfigError, ExportError, KerasGanWarning, RunError
 from keras_gan.exporters import (
     FORMATS,
@@ -810,6 +811,15 @@ def test_the_cards_header_is_the_hubs(carded):
     for heading in ("Data and training", "Metrics", "Limits", "Files", "How to run it"):
         assert f"## {heading}" in body
     assert (carded.folder / "samples.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("distribution", latents.DISTRIBUTIONS)
+def test_the_cards_latents_are_those_of_the_training(distribution):
+    rng = np.random.default_rng(0)
+    drawn = eval(card.LATENT[distribution].format(count=500, dim=4), {"rng": rng})
+    trained = latents.sample(distribution, (500, 4), (0, 0)).numpy()
+    assert drawn.shape == trained.shape
+    assert scipy.stats.ks_2samp(drawn.ravel(), trained.ravel()).pvalue > 1e-3
 
 
 def test_the_cards_onnx_lines_run_with_onnxruntime_and_numpy_alone(carded, tmp_path):

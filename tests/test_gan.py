@@ -404,13 +404,14 @@ def test_the_generators_loss_gets_real_logits_where_its_game_needs_them(objectiv
 
 
 def test_latents_have_the_distribution_asked_for():
-    for distribution, bound in (("normal", np.inf), ("uniform", np.sqrt(3))):
+    for distribution, bound in (("normal", np.inf), ("uniform", np.sqrt(3)), ("rademacher", 1)):
         gan = small(latent_distribution=distribution)
         latent = gan._latents(tf.zeros((5000, 1)), use=0).numpy()
         assert abs(latent.mean()) < 0.03  # 4 sigma of 20,000 values
         assert abs(latent.std() - 1) < 0.03
         assert np.abs(latent).max() <= bound
-        assert np.abs(latent).max() > 1.7
+        assert np.abs(latent).max() > min(bound, 1.8) - 0.1
+        assert (len(np.unique(latent)) == 2) == (distribution == "rademacher")
 
 
 def test_a_model_can_be_compiled_again_with_another_game():

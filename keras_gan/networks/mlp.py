@@ -21,7 +21,6 @@ def generator(
     activations: list[str] = ("tanh", "relu"),
     batch_norm: bool = False,
     output_activation: str = "tanh",
-    fourier_octaves: int = 0,
 ) -> keras.Model:
     """z -> hidden dense layers -> a sample.
 
@@ -32,15 +31,12 @@ def generator(
         activations: one for each hidden layer; the last one serves all that follow.
         batch_norm: normalise before each hidden activation.
         output_activation: `tanh` for images in [-1, 1], `linear` for points.
-        fourier_octaves: frequencies of the Fourier features of z that the first layer
-            sees, for densities with sharp edges; 0 for z alone.
 
     Returns:
         Model: `latent` (, `labels`) -> float32 (batch, *sample_shape).
     """
     blocks.check_conditioning(conditioning)
     inputs, x = blocks.latent_with_labels(latent_dim, num_classes)
-    x = _with_waves(x, fourier_octaves)
     for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
         x = layers.Dense(units, use_bias=not batch_norm)(x)
         if batch_norm:
@@ -72,7 +68,8 @@ def discriminator(
         dropout: share of hidden units dropped, in [0, 1).
         spectral_norm: normalise every linear layer (Miyato 2018), label
             embeddings excepted.
-        fourier_octaves: as the generator's, of the sample.
+        fourier_octaves: frequencies of the Fourier features of the sample that the
+            first layer sees beside it, to tell points that are close; 0 for none.
 
     Returns:
         Model: `images` (, `labels`) -> float32 logits (batch, 1).
@@ -85,7 +82,8 @@ def discriminator(
     if labels is not None and conditioning == "concat":
         embedded = blocks.embedded_label(labels, num_classes, blocks.LABEL_FEATURES)
         x = layers.Concatenate(name="image_and_label")([x, embedded])
-    x = _with_waves(x, fourier_octaves)
+    if fourier_octaves:
+        x = FourierFeatures(fourier_octaves, dtype="float32")(x)
     for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
         x = layers.Activation(activation)(dense(units)(x))
         if dropout:
@@ -93,13 +91,6 @@ def discriminator(
     output = blocks.logits(x, labels, num_classes, conditioning, dense)
     inputs = {"images": images} if labels is None else {"images": images, "labels": labels}
     return keras.Model(inputs, output, name="discriminator")
-
-
-def _with_waves(x, octaves: int):
-    """Fourier features of a network's inputs, labels' embeddings included."""
-    if octaves < 0:
-        raise ConfigError(f"`fourier_octaves` should be at least 0. Received: {octaves}.")
-    return FourierFeatures(octaves, dtype="float32")(x) if octaves else x
 
 
 def _one_each(activations, hidden) -> list[str]:
