@@ -34,6 +34,12 @@ def test_every_command_and_every_option_has_help(command, flag, cli):
             assert parameter.opts[0] in result.stdout
 
 
+def test_the_package_runs_as_a_module():
+    run = [sys.executable, "-m", "keras_gan", "fit", "--nonsense"]
+    result = subprocess.run(run, capture_output=True, text=True)
+    assert result.returncode == 2 and "No such option '--nonsense'" in result.stderr
+
+
 def test_the_commands_of_the_issue_are_there():
     assert {"fit", "sample", "recipes", "datasets", "runs"} <= set(COMMANDS)
     options = {o for p in main.commands["fit"].params for o in p.opts if o.startswith("--")}

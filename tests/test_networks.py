@@ -128,8 +128,8 @@ def test_fourier_octaves_let_a_discriminator_see_close_points(policy, classes):
     finally:
         keras.config.set_dtype_policy(before)
     points = np.array([[1.0, -1.0], [1.001, -0.999]], np.float32)
-    inputs = {"images": points} if classes is None else {"images": points, "labels": np.zeros(2, np.int32)}
-    far, near = (np.ptp(np.asarray(network(inputs)), axis=0).max() for network in (sharp, blind))
+    labels = {} if classes is None else {"labels": np.zeros(2, np.int32)}
+    far, near = (np.ptp(np.asarray(n({"images": points, **labels}))).max() for n in (sharp, blind))
     assert far > 10 * near
     layer = next(x for x in sharp.layers if isinstance(x, FourierFeatures))
     assert layer(points).dtype == "float32"  # 16 bits have no phase left at 2^8
