@@ -27,6 +27,8 @@ _DATA = {"color": "black", "linestyle": ":", "label": "p_data"}
 _GENERATED = {"color": "tab:green", "linestyle": "-", "label": "p_g"}
 _PLAYED = {"color": "tab:blue", "linestyle": "--", "label": "D"}
 _BEST = {"color": "tab:blue", "linestyle": "-", "linewidth": 0.7, "label": "D*"}
+#: D* is drawn where p_data or p_g has e^-5 of p_data's peak: beyond, p_g is a few samples.
+_LEAST_LOG_MASS = -5.0
 
 
 def moments(snapshots: Sequence[Snapshot], mixture: Mixture) -> Figure:
@@ -145,7 +147,9 @@ def _densities(axes: Axes, snapshot: Snapshot, mixture: Mixture) -> None:
     axes.plot(x, np.exp(snapshot.log_data) / peak, **_DATA)
     axes.plot(x, np.exp(snapshot.log_generated) / peak, **_GENERATED)
     axes.plot(x, snapshot.discriminator, **_PLAYED)
-    axes.plot(x, snapshot.best_discriminator, **_BEST)
+    mass = np.maximum(snapshot.log_data, snapshot.log_generated) - snapshot.log_data.max()
+    seen = mass > _LEAST_LOG_MASS
+    axes.plot(x, np.where(seen, snapshot.best_discriminator, np.nan), **_BEST)
     axes.set_xlim(*_shown(mixture))
     axes.set_ylim(-0.05, 2.0)  # a narrow p_g goes beyond it
     axes.set_yticks([0, 0.5, 1])
