@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import networks, objectives
+from keras_gan import building, load_config, networks, objectives
 from keras_gan.accumulation import accumulated
+from keras_gan.errors import ConfigError
 from keras_gan.gan import GAN
 
 SHAPE = (8, 8, 1)
@@ -151,6 +152,13 @@ def test_every_part_draws_numbers_of_its_own(monkeypatch):
         gan.train_step(tf.constant(np.repeat(IMAGES[:1], 24, axis=0)))
         real = np.concatenate([images[:8] for images in seen if len(images) == 16])
         assert len({image.tobytes() for image in real}) == 24
+
+
+def test_a_minibatch_that_does_not_come_apart_is_refused_before_the_data_are_loaded():
+    config = load_config("digits").replace(training__batch_size=12, training__packing=2)
+    building.check(config.replace(training__accumulate=3))
+    with pytest.raises(ConfigError, match=r"multiple of .* = 2 x 4\. Received: 12"):
+        building.check(config.replace(training__accumulate=4))
 
 
 def test_what_is_put_together_by_hand():

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import augmentation, networks
+from keras_gan import augmentation, building, load_config, networks
 from keras_gan.errors import ConfigError
 from keras_gan.gan import GAN
 
@@ -213,6 +213,10 @@ def test_penalties_ask_the_discriminator_about_augmented_images():
     ("call", "said"),
     [
         (lambda: augmentation.check(False, ["colr"]), "no augmentation `colr`. Did you mean"),
+        (
+            lambda: building.check(load_config("digits").replace(training__augment=["cutuot"])),
+            "Did you mean `cutout`",
+        ),
         (lambda: augmentation.check(False, ["cutout"] * 2), "each policy once"),
         (lambda: augmentation.check(False, "color"), "a list of names. Received: 'color'"),
         (lambda: augmentation.check(True, [], (2,)), r"not for points of shape \(2,\)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -12,10 +13,10 @@ import time
 from pathlib import Path
 
 PROGRAM = str(Path(sys.executable).with_name("keras-gan"))
-_PATIENCE = 900  # seconds that a training may stand still
+_PATIENCE = 600  # seconds that a training may stand still
 
-#: Arguments of `keras-gan fit` and epochs. 1,500 digits make 24 rounds of 62 an epoch, or
-#: 15 of 100: calls of 6 (or 5) rounds, and checkpoints between calls also within epochs.
+#: Arguments of `keras-gan fit`, and epochs of 24 rounds: 1,500 digits by 62. Calls are of 6
+#: rounds (see `Plan`), so that every second checkpoint lies within an epoch.
 RECIPES = {
     "digits": (["digits", "--batch-size=62"], 400),
     "mnist_maxout": (
@@ -129,11 +130,15 @@ class Fit:
 
     def until(self, condition, poll: float = 0.01) -> bool:
         """Waits until `condition()`; False where the process ended before."""
-        limit = time.monotonic() + _PATIENCE
+        waited, written = 0.0, 0  # by its own naps: a machine may be put to sleep under it
         while not condition():
             if self.ended:
                 return bool(condition())
-            if time.monotonic() > limit:
+            with contextlib.suppress(OSError):
+                before, written = written, (self.run / "metrics.jsonl").stat().st_mtime_ns
+                waited = waited if written == before else 0.0
+            waited += poll
+            if waited > _PATIENCE:
                 raise TimeoutError(f"{self.run} stands still: {self.output()[-500:]}")
             time.sleep(poll)
         return True
