@@ -31,10 +31,9 @@ def content(path: Path, most: int) -> bytes:
         ValueError: it is longer.
     """
     with opened(path) as file:
-        found = file.read(most + 1)
-    if len(found) > most:
-        raise ValueError(f"it is longer than {most:,} bytes")
-    return found
+        if os.fstat(file.fileno()).st_size > most:
+            raise ValueError(f"it is longer than {most:,} bytes")
+        return file.read()
 
 
 def text(path: Path, most: int) -> str:
