@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import latents, networks, objectives, optimizers, penalties
+from keras_gan import augmentation, latents, networks, objectives, optimizers, penalties
 from keras_gan.config import Config
 from keras_gan.errors import ConfigError
 from keras_gan.gan import GAN
@@ -68,6 +68,9 @@ def build_gan(
             packing=training.packing,
             instance_noise=training.instance_noise,
             instance_noise_steps=training.instance_noise_steps,
+            flip=training.flip,
+            augment=training.augment,
+            accumulate=training.accumulate,
             ema_decay=training.ema_decay,
             seed=config.seed,
         )
@@ -108,13 +111,15 @@ def check(config: Config) -> None:
         config.network.family, config.network.generator, config.network.discriminator
     )
     latents.check_distribution(config.latent.distribution)
+    augmentation.check(config.training.flip, config.training.augment)
     build_game(config)
     build_optimizers(config)
-    per_update, packing = config.training.batch_size, config.training.packing
-    if per_update % packing:
+    packing, accumulate = config.training.packing, config.training.accumulate
+    if config.training.batch_size % (packing * accumulate):
         raise ConfigError(
-            f"`training.batch_size` should be a multiple of training.packing={packing}. "
-            f"Received: {per_update}."
+            "`training.batch_size` should be a multiple of training.packing x "
+            f"training.accumulate = {packing} x {accumulate}. "
+            f"Received: {config.training.batch_size}."
         )
     if packing > 1 and config.network.conditioning != "none":
         raise ConfigError("`training.packing` above 1 needs network.conditioning=none.")

@@ -16,16 +16,15 @@ import datetime
 import functools
 import json
 import os
-import platform
 import shutil
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from keras_gan import __version__
 from keras_gan.config import Config, load_config
 from keras_gan.errors import ConfigError, KerasGanWarning, RunError
 from keras_gan.files import write_text
+from keras_gan.versions import versions
 
 if TYPE_CHECKING:
     import keras
@@ -89,7 +88,7 @@ class Run:
             "class_names": None if class_names is None else list(class_names),
             "num_samples": num_samples,
             "created": now.isoformat(),
-            "versions": _versions(),
+            "versions": versions(),
         }
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         mine: list[Path] = []
@@ -248,17 +247,3 @@ def _free_name(recipe: str, now: datetime.datetime) -> Path:
     while path.exists():
         path, number = base.with_name(f"{base.name}_{number}"), number + 1
     return path
-
-
-def _versions() -> dict[str, str]:
-    import keras
-    import numpy
-    import tensorflow
-
-    return {
-        "keras_gan": __version__,
-        "keras": keras.__version__,
-        "tensorflow": tensorflow.__version__,
-        "numpy": numpy.__version__,
-        "python": platform.python_version(),
-    }

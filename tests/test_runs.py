@@ -298,7 +298,8 @@ def test_a_folder_whose_writing_fails_stays_as_it_was(error, tmp_path):
 
 
 def test_the_old_folder_comes_back_where_the_new_one_can_not_take_its_place(tmp_path, monkeypatch):
-    """Stands in for a rename that fails half-way: the old folder comes back."""
+    """Stands in for a system without exchanging renames, and one that fails half-way."""
+    monkeypatch.setattr(files, "_exchange", lambda a, b: False)
     path = tmp_path / "a"
     path.mkdir()
     (path / "b").write_text("old")
