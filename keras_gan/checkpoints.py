@@ -20,8 +20,10 @@ import os
 import re
 from pathlib import Path
 
+import h5py
 import tensorflow as tf
 
+from keras_gan import reading
 from keras_gan.config import Config
 from keras_gan.errors import DivergedError, RunError
 from keras_gan.files import disk_error, remove_folder, replaced_folder
@@ -32,6 +34,7 @@ STATE = "state.weights.h5"
 FACTS = "checkpoint.json"
 SUMS = "SHA256SUMS"
 BEST = "best"
+_LARGEST_FACTS = 2**20  # bytes
 
 
 class Writer:
@@ -173,7 +176,7 @@ def problem(path: Path) -> str | None:
     """What is wrong with a checkpoint's files; None for a whole one."""
     try:
         _whole_state(path)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError, MemoryError) as error:
         return str(error)
     return None
 
@@ -192,12 +195,13 @@ def _load(gan: GAN, path: Path) -> str | None:
     while True:
         folder = _identity(path)
         try:
-            content = _whole_state(path)
-        except (OSError, ValueError, TypeError) as error:
+            content = _whole_state(path, _most(gan))
+        except (OSError, ValueError, TypeError, RecursionError, MemoryError) as error:
             if _identity(path) == folder:
                 return str(error)
             continue
         try:
+            _check_arrays(content, _most(gan))
             gan.load_weights(_WeightsFile(content))
         except (ValueError, KeyError, OSError) as error:
             raise RunError(
@@ -207,15 +211,39 @@ def _load(gan: GAN, path: Path) -> str | None:
         return None
 
 
-def _whole_state(path: Path) -> bytes:
+def _most(gan: GAN) -> int:
+    """Bytes that no checkpoint of these networks comes near: weights, and slots of each."""
+    return 8 * sum(weight.value.numpy().nbytes for weight in gan.weights) + 2**24
+
+
+def _check_arrays(state: bytes, most: int) -> None:
+    """Raises ValueError for a file that leads to others, or unpacks to more than `most` bytes."""
+    sizes = []
+
+    def check(name, item):
+        if isinstance(item, h5py.Dataset):
+            if item.external or item.is_virtual:
+                raise ValueError("its arrays lie in other files")
+            sizes.append(math.prod(item.shape) * item.dtype.itemsize)
+        elif any(type(item.get(n, getlink=True)) is not h5py.HardLink for n in item):
+            raise ValueError("it has links to other arrays")
+
+    with h5py.File(io.BytesIO(state)) as file:
+        check("", file)
+        file.visititems(check)
+    if sum(sizes) > most:
+        raise ValueError("its arrays are larger than those of its networks can be")
+
+
+def _whole_state(path: Path, most: int = 2**36) -> bytes:
     """The content of the state's file, or ValueError: what is loaded is what was checked."""
-    facts = (path / FACTS).read_bytes()
-    state = (path / STATE).read_bytes()
+    facts = reading.content(path / FACTS, _LARGEST_FACTS)
+    state = reading.content(path / STATE, most)
     known = json.loads(facts)
     if "sha256" in known:  # written before there was SHA256SUMS
         same = hashlib.sha256(state).hexdigest() == known["sha256"]
     else:
-        same = (path / SUMS).read_bytes() == _sums(facts, state)
+        same = reading.content(path / SUMS, _LARGEST_FACTS) == _sums(facts, state)
     if not same:
         raise ValueError("its checksum is wrong")
     return state

@@ -15,15 +15,18 @@ import contextlib
 import datetime
 import functools
 import json
+import math
 import os
 import shutil
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from keras_gan.config import Config, load_config
+from keras_gan import reading, strict_yaml
+from keras_gan.config import Config, parse_config
 from keras_gan.errors import ConfigError, KerasGanWarning, RunError
 from keras_gan.files import write_text
+from keras_gan.values import check_value
 from keras_gan.versions import versions
 
 if TYPE_CHECKING:
@@ -51,19 +54,29 @@ class Run:
         if not self.path.is_dir():
             raise RunError(f"There is no run {path}. `keras-gan runs` lists those there are.")
         try:
-            self.facts = json.loads((self.path / FACTS).read_text("utf-8"))
-            self.sample_shape = tuple(int(n) for n in self.facts["sample_shape"])
-            self.num_samples = int(self.facts["num_samples"])
-            names = self.facts["class_names"]
-            self.class_names = None if names is None else tuple(str(n) for n in names)
-            self.created = str(self.facts["created"])
-            self.config = load_config(self.path / CONFIG)
-        except ConfigError as error:
-            raise RunError(f"{path} is not a run directory: {error}") from error
+            _check_links(self.path)
+            self.facts = reading.table(self.path / FACTS, _LARGEST_FACTS)
+            self.sample_shape = _shape(self.facts["sample_shape"])
+            self.num_samples = check_value("num_samples", self.facts["num_samples"], int)
+            self.class_names = _names(self.facts["class_names"])
+            self.created = check_value("created", self.facts["created"], str)
         except FileNotFoundError as error:
             raise RunError(f"{path} is not a run directory: it has no {FACTS}.") from error
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise RunError(f"{path} is not a run directory: its {FACTS} is damaged.") from error
+        except (OSError, ValueError, KeyError, ConfigError) as error:
+            reason = f": {error}" if isinstance(error, ConfigError) else "."
+            raise RunError(
+                f"{path} is not a run directory: its {FACTS} is damaged{reason}"
+            ) from error
+        try:
+            file = self.path / CONFIG
+            self.config = parse_config(reading.text(file, strict_yaml.LARGEST), str(file))
+        except ConfigError as error:
+            raise RunError(f"{path} is not a run directory: {error}") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise RunError(
+                f"{path} is not a run directory: Can't read {file}: {reason}."
+            ) from error
 
     @classmethod
     def create(
@@ -139,6 +152,7 @@ class Run:
         """
         from keras_gan import building, checkpoints
 
+        building.check_size(self.config, self.sample_shape, self.num_classes)
         gan = building.build_gan(
             self.config, self.sample_shape, self.num_classes, precision="float32"
         )
@@ -158,8 +172,8 @@ class Run:
         """The rows of metrics.jsonl, in order; a line that is still being written is left out."""
         rows = []
         with contextlib.suppress(OSError):
-            for line in (self.path / METRICS).read_text("utf-8", "replace").splitlines():
-                with contextlib.suppress(ValueError):
+            for line in reading.lines(self.path / METRICS, _LONGEST_ROW):
+                with contextlib.suppress(ValueError, RecursionError):
                     rows.append(json.loads(line))
         return [row for row in rows if isinstance(row, dict)]
 
@@ -204,6 +218,31 @@ def runs_root() -> Path:
     return Path(os.environ.get("KERAS_GAN_RUNS", "runs"))
 
 
+_LARGEST_FACTS, _LONGEST_ROW = 2**24, 2**20  # bytes
+_LARGEST_SAMPLE, _MOST_CLASSES = 2**26, 2**16  # a sample's numbers
+
+
+def _shape(given: Any) -> tuple[int, ...]:
+    shape = tuple(check_value("sample_shape", given, list[int]))
+    if len(shape) not in (1, 3) or min(shape) < 1 or math.prod(shape) > _LARGEST_SAMPLE:
+        raise ConfigError(f"`sample_shape` should be that of images or points. Received: {shape}.")
+    return shape
+
+
+def _names(given: Any) -> tuple[str, ...] | None:
+    names = check_value("class_names", given, list[str] | None)
+    if names is not None and len(names) > _MOST_CLASSES:
+        raise ConfigError(f"`class_names` should be at most {_MOST_CLASSES:,}.")
+    return None if names is None else tuple(names)
+
+
+def _check_links(run: Path) -> None:
+    """Raises RunError where parts of a run are links: to write them is to write elsewhere."""
+    links = sorted(part.name for part in run.iterdir() if part.is_symlink())
+    if links:
+        raise RunError(f"{run / links[0]} is a link. Put what it leads to in its place.")
+
+
 def check_new(path: Path) -> None:
     """Checks, without writing anything, that a new run can be made at `path`.
 
@@ -212,13 +251,15 @@ def check_new(path: Path) -> None:
         RunError: it can't be written.
     """
     try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.lstat()  # ValueError: a name that no file can have
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             what = f"{path} already exists"
             if (path / FACTS).exists():
                 what += f"; `keras-gan fit --resume {path}` goes on with it"
             raise ConfigError(f"{what}. Name another --run-dir for a new run.")
-    except OSError as error:
-        raise _unwritable(path, error.strerror or str(error)) from error
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, getattr(error, "strerror", None) or str(error)) from error
     parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not parent.is_dir():
         raise _unwritable(path, f"{parent} is not a folder")

@@ -80,6 +80,7 @@ def prepare(config: Config) -> Training:
     schedule = engine.Schedule(
         source.num_samples, per_round, training.epochs, training.steps_per_call, config.seed
     )
+    building.check_size(config, source.sample_shape, source.num_classes)
     keras.utils.set_random_seed(config.seed)
     gan = building.build_gan(
         config, source.sample_shape, source.num_classes, sample_mean=source.mean()
