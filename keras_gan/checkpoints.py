@@ -35,6 +35,7 @@ FACTS = "checkpoint.json"
 SUMS = "SHA256SUMS"
 BEST = "best"
 _LARGEST_FACTS = 2**20  # bytes
+_UNREADABLE = (OSError, ValueError, TypeError, RecursionError, MemoryError)  # files of any content
 
 
 class Writer:
@@ -86,22 +87,23 @@ class Writer:
             raise disk_error(f"the checkpoint {path}", error) from error
 
 
-def best_distance(folder: Path, iteration: int) -> float:
-    """The distance of `folder/best/`, infinite where there is none up to `iteration`.
+def best_distance(gan: GAN, folder: Path) -> float:
+    """The distance of `folder/best/`, infinite where there is no whole one up to `gan`'s iteration.
 
     A resumed run goes back in time: what was the best later is not yet.
     """
     try:
-        facts = json.loads((folder / BEST / FACTS).read_text("utf-8"))
-        return float(facts["distance"]) if facts["iteration"] <= iteration else math.inf
-    except (OSError, ValueError, KeyError, TypeError):
+        _whole_state(folder / BEST, _most(gan))
+        facts = reading.table(folder / BEST / FACTS, _LARGEST_FACTS)
+        is_past = facts["iteration"] <= int(gan.iteration.numpy())
+        return float(facts["distance"]) if is_past else math.inf
+    except (*_UNREADABLE, KeyError):
         return math.inf
 
 
 def size(gan: GAN) -> int:
     """About how many bytes a checkpoint of a compiled GAN takes."""
-    values = sum(math.prod(v.shape) * tf.as_dtype(v.dtype).size for v in _state(gan))
-    return values + 4096 * (1 + len(_state(gan)))  # and HDF5's own for each of them
+    return _bytes(_state(gan)) + 4096 * (1 + len(_state(gan)))  # and HDF5's own for each of them
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -110,16 +112,16 @@ def list_checkpoints(folder: Path) -> list[Path]:
     return sorted((p for p in found if (p / FACTS).is_file()), key=lambda p: int(p.name))
 
 
-def set_aside_after(folder: Path, iteration: int) -> None:
-    """Renames damaged checkpoints beyond `iteration`: they would pass for the newest ones.
+def set_aside_after(folder: Path, gan: GAN) -> None:
+    """Renames damaged checkpoints beyond `gan`'s iteration: they would pass for the newest ones.
 
     Raises:
         RunError: one of them is whole.
     """
     for path in reversed(list_checkpoints(folder)):
-        if int(path.name) <= iteration:
+        if int(path.name) <= int(gan.iteration.numpy()):
             return
-        if problem(path) is None:
+        if problem(path, _most(gan)) is None:
             raise RunError(
                 f"{folder.parent} has been trained on to step {int(path.name)} in the meantime. "
                 f"Begin again: keras-gan fit --resume {folder.parent}."
@@ -172,11 +174,11 @@ def load_best(gan: GAN, folder: Path) -> int:
     return int(gan.iteration.numpy())
 
 
-def problem(path: Path) -> str | None:
-    """What is wrong with a checkpoint's files; None for a whole one."""
+def problem(path: Path, most: int = 2**36) -> str | None:
+    """What is wrong with a checkpoint's files, of at most `most` bytes; None for a whole one."""
     try:
-        _whole_state(path)
-    except (OSError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        _whole_state(path, most)
+    except _UNREADABLE as error:
         return str(error)
     return None
 
@@ -196,7 +198,7 @@ def _load(gan: GAN, path: Path) -> str | None:
         folder = _identity(path)
         try:
             content = _whole_state(path, _most(gan))
-        except (OSError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        except _UNREADABLE as error:
             if _identity(path) == folder:
                 return str(error)
             continue
@@ -213,7 +215,7 @@ def _load(gan: GAN, path: Path) -> str | None:
 
 def _most(gan: GAN) -> int:
     """Bytes that no checkpoint of these networks comes near: weights, and slots of each."""
-    return 8 * sum(weight.value.numpy().nbytes for weight in gan.weights) + 2**24
+    return 8 * _bytes(gan.weights) + 2**24
 
 
 def _check_arrays(state: bytes, most: int) -> None:
@@ -235,7 +237,7 @@ def _check_arrays(state: bytes, most: int) -> None:
         raise ValueError("its arrays are larger than those of its networks can be")
 
 
-def _whole_state(path: Path, most: int = 2**36) -> bytes:
+def _whole_state(path: Path, most: int) -> bytes:
     """The content of the state's file, or ValueError: what is loaded is what was checked."""
     facts = reading.content(path / FACTS, _LARGEST_FACTS)
     state = reading.content(path / STATE, most)
@@ -294,3 +296,7 @@ def _state(gan: GAN) -> list:
     """The variables of a checkpoint."""
     optimizers = (gan.generator_optimizer, gan.discriminator_optimizer)
     return [*gan.weights, *(v for optimizer in optimizers for v in optimizer.variables)]
+
+
+def _bytes(variables: list) -> int:
+    return sum(math.prod(v.shape) * tf.as_dtype(v.dtype).size for v in variables)

@@ -20,22 +20,23 @@ _ROW = 4096  # bytes of a row in metrics.jsonl and in TensorBoard, amply
 _PICTURE = 2**16  # bytes of a small picture, amply
 
 
-def wind_back(run: Path, iteration: int) -> None:
-    """Takes away what a run wrote beyond `iteration`, and what was left half-written.
+def wind_back(run: Path, gan: GAN) -> None:
+    """Takes away what a run wrote beyond `gan`'s iteration, and what was left half-written.
 
     Rows, TensorBoard events and pictures of the steps that are trained again are
     removed; damaged checkpoints beyond it are renamed, not removed.
 
     Args:
         run: the run directory, locked.
-        iteration: of the checkpoint that training goes on from.
+        gan: as loaded from the checkpoint that training goes on from.
 
     Raises:
         RunError: there is a whole checkpoint beyond it.
         OSError: it can't be written.
     """
+    iteration = int(gan.iteration.numpy())
     folders = [run / name for name in ("checkpoints", "samples", rows.BOARD)]
-    checkpoints.set_aside_after(folders[0], iteration)
+    checkpoints.set_aside_after(folders[0], gan)
     for folder in (run, *folders):
         remove_temporaries(folder)
     rows.drop_rows_after(run / METRICS, iteration)
@@ -66,12 +67,12 @@ def check_space(folder: Path, gan: GAN, config: Config, schedule: Schedule) -> N
     logs = _logs(gan, config, schedule)
     needed = max(1, count - len(made)) * size + logs
     there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free
-    if free < needed:
+    disk = shutil.disk_usage(there)
+    if disk.free < needed and disk.total:  # file systems that are no disks say 0
         raise DiskError(
             f"Not enough room for {folder}: this training needs about {_megabytes(needed)} "
             f"({max(1, count - len(made))} checkpoints of {_megabytes(size)}, logs of "
-            f"{_megabytes(logs)}); {_megabytes(free)} are free. Make room, or lower "
+            f"{_megabytes(logs)}); {_megabytes(disk.free)} are free. Make room, or lower "
             "output.keep_checkpoints or output.samples_every_epochs."
         )
 

@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import tensorflow as tf
+from google.protobuf.message import DecodeError
 
-from keras_gan.files import replaced_file, write_text
-from keras_gan.runs import METRICS
+from keras_gan import reading
+from keras_gan.files import replaced_file
+from keras_gan.runs import LONGEST_ROW, METRICS
 
 BOARD = "tensorboard"
+_LONGEST_EVENT = 2**28  # bytes
 _FRAME = 16  # bytes of length and checksums around a record
 
 
@@ -60,7 +63,7 @@ class RowWriter:
     """
 
     def __init__(self, run: Path):
-        self._file = open(run / METRICS, "ab", buffering=0)  # noqa: SIM115 (`close`)
+        self._file = open(run / METRICS, "ab", buffering=0, opener=_without_waiting)  # noqa: SIM115
         self.board = Board(run / BOARD)
 
     def write(self, iteration: int, values: Mapping[str, float]) -> None:
@@ -78,6 +81,11 @@ class RowWriter:
         self.board.close()
 
 
+def _without_waiting(path: Path, flags: int) -> int:
+    """Opens a file, but no pipe whose other end may never come."""
+    return os.open(path, flags | os.O_NONBLOCK, 0o666)
+
+
 def finite_or_null(row: Mapping[str, float]) -> dict[str, float | None]:
     """JSON has no NaN and no infinity: they become null."""
     return {name: value if math.isfinite(value) else None for name, value in row.items()}
@@ -87,15 +95,16 @@ def drop_rows_after(path: Path, iteration: int) -> None:
     """Removes the rows of metrics.jsonl beyond `iteration`, and lines that are torn or damaged."""
     if not path.exists():
         return
-    before, kept = path.read_bytes(), []
-    for line in before.splitlines():
-        with contextlib.suppress(ValueError, KeyError, TypeError):  # no UTF-8, no JSON, no row
-            text = line.decode("utf-8")
-            if json.loads(text)["iteration"] <= iteration:
-                kept.append(f"{text}\n")
-    after = "".join(kept)
-    if after.encode() != before:  # a last row without its end, too: the next one would join it
-        write_text(path, after)
+    if sum(map(len, _rows_up_to(path, iteration))) < path.stat().st_size:
+        with replaced_file(path) as temporary, open(temporary, "wb") as file:
+            file.writelines(_rows_up_to(path, iteration))
+
+
+def _rows_up_to(path: Path, iteration: int) -> Iterator[bytes]:
+    for line in reading.lines(path, LONGEST_ROW):
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):  # no row
+            if json.loads(line)["iteration"] <= iteration:
+                yield line
 
 
 def drop_events_after(folder: Path, iteration: int) -> None:
@@ -104,6 +113,7 @@ def drop_events_after(folder: Path, iteration: int) -> None:
     A file that has no event left but its version is removed.
     """
     for path in sorted(folder.rglob("*tfevents*")):
+        _cut_where_torn(path)
         size, steps = 0, []
         for record, step in _events(path):
             size += len(record) + _FRAME
@@ -114,9 +124,27 @@ def drop_events_after(folder: Path, iteration: int) -> None:
             _keep_events(path, iteration)
 
 
+def _cut_where_torn(path: Path) -> None:
+    """Cuts a record off that does not end within its file, or is longer than any event.
+
+    TensorFlow makes room for as many bytes as a record says it has.
+    """
+    end = 0
+    with reading.opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        while header := file.read(8):
+            length = int.from_bytes(header, "little")
+            if length > _LONGEST_EVENT or end + length + _FRAME > size:
+                break
+            end += length + _FRAME
+            file.seek(end)
+    if end < size:
+        os.truncate(path, end)
+
+
 def _events(path: Path) -> Iterator[tuple[bytes, int | None]]:
-    """(record, step) of an event file, up to where it is torn; its version has no step."""
-    with contextlib.suppress(tf.errors.DataLossError):
+    """(record, step) of an event file, up to where it is damaged; its version has no step."""
+    with contextlib.suppress(tf.errors.DataLossError, DecodeError):
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             event = tf.compat.v1.Event.FromString(record)
             yield record, None if event.HasField("file_version") else event.step

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from keras_gan.gan import GAN
 
 CONFIG, FACTS, METRICS = "config.yaml", "run.json", "metrics.jsonl"
+LONGEST_ROW = 2**20  # bytes of a line of METRICS
 
 
 class Run:
@@ -172,7 +173,7 @@ class Run:
         """The rows of metrics.jsonl, in order; a line that is still being written is left out."""
         rows = []
         with contextlib.suppress(OSError):
-            for line in reading.lines(self.path / METRICS, _LONGEST_ROW):
+            for line in reading.lines(self.path / METRICS, LONGEST_ROW):
                 with contextlib.suppress(ValueError, RecursionError):
                     rows.append(json.loads(line))
         return [row for row in rows if isinstance(row, dict)]
@@ -195,13 +196,18 @@ def load(path: str | Path | None = None, checkpoint: Literal["newest", "best"] =
     """
     if path is not None:
         return Run(path, checkpoint)
-    runs = list_runs()
-    if not runs:
-        raise RunError(
-            f"There are no runs in {runs_root()}. `keras-gan fit digits` makes one in a minute."
-        )
+    runs = _at_least_one()
     begun = [run for run in runs if any(run.checkpoints.glob("[0-9]*"))]
     return Run((begun or runs)[-1].path, checkpoint)
+
+
+def newest() -> Run:
+    """The run that was made last under `runs_root()`, whether it has a checkpoint or not yet.
+
+    Raises:
+        RunError: there are none.
+    """
+    return _at_least_one()[-1]
 
 
 def list_runs() -> list[Run]:
@@ -213,12 +219,21 @@ def list_runs() -> list[Run]:
     return sorted(runs, key=lambda run: (run.created, str(run.path)))
 
 
+def _at_least_one() -> list[Run]:
+    runs = list_runs()
+    if not runs:
+        raise RunError(
+            f"There are no runs in {runs_root()}. `keras-gan fit digits` makes one in a minute."
+        )
+    return runs
+
+
 def runs_root() -> Path:
     """The folder of all runs: $KERAS_GAN_RUNS, by default ./runs."""
     return Path(os.environ.get("KERAS_GAN_RUNS", "runs"))
 
 
-_LARGEST_FACTS, _LONGEST_ROW = 2**24, 2**20  # bytes
+_LARGEST_FACTS = 2**24  # bytes
 _LARGEST_SAMPLE, _MOST_CLASSES = 2**26, 2**16  # a sample's numbers
 
 
@@ -238,9 +253,9 @@ def _names(given: Any) -> tuple[str, ...] | None:
 
 def _check_links(run: Path) -> None:
     """Raises RunError where parts of a run are links: to write them is to write elsewhere."""
-    links = sorted(part.name for part in run.iterdir() if part.is_symlink())
-    if links:
-        raise RunError(f"{run / links[0]} is a link. Put what it leads to in its place.")
+    for part in (*run.iterdir(), *run.glob("*/*")):
+        if part.is_symlink():
+            raise RunError(f"{part} is a link. Put what it leads to in its place.")
 
 
 def check_new(path: Path) -> None:

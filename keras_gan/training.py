@@ -196,7 +196,7 @@ def play(
         signals.noted() as received,
         contextlib.ExitStack() as at_the_end,
     ):
-        recovery.wind_back(run.path, iteration)
+        recovery.wind_back(run.path, gan)
         run.keep(training.config)  # a longer training goes on as the longer one
         own = callbacks.of_run(training, run.path)
         for callback in own:

@@ -181,13 +181,16 @@ def test_a_damaged_best_checkpoint_is_not_used(run, tmp_path):
         file.write(b"damage")
     with pytest.raises(RunError, match="checksum"):
         _ = load(copy, "best").gan
+    assert checkpoints.best_distance(run.gan, copy / "checkpoints") == math.inf
 
 
 def test_what_was_the_best_later_is_not_yet(run):
     facts = json.loads((run.checkpoints / "best" / "checkpoint.json").read_text())
     at = facts["iteration"]
-    assert checkpoints.best_distance(run.checkpoints, at) == facts["distance"]
-    assert checkpoints.best_distance(run.checkpoints, at - 1) == math.inf
+    gan = load(run.path, "best").gan
+    assert checkpoints.best_distance(gan, run.checkpoints) == facts["distance"]
+    gan.iteration.assign(at - 1)
+    assert checkpoints.best_distance(gan, run.checkpoints) == math.inf
 
 
 def test_a_resumed_run_has_the_same_online_metrics_and_the_same_best(run, tmp_path):

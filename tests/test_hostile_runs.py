@@ -4,12 +4,15 @@ import hashlib
 import json
 import os
 import shutil
+import struct
 import time
 
 import h5py
 import numpy as np
 import pytest
+from tensorboard.summary.writer.record_writer import masked_crc32c
 
+from keras_gan import rows
 from keras_gan.checkpoints import STATE, SUMS, list_checkpoints
 from keras_gan.errors import RunError
 from keras_gan.runs import Run
@@ -75,11 +78,15 @@ def test_files_without_an_end(run, name):
     assert "is not a run directory" in error_of(run)
 
 
-@pytest.mark.parametrize("name", ["metrics.jsonl", "checkpoints", "config.yaml", ".lock"])
+@pytest.mark.parametrize(
+    "name",
+    ["metrics.jsonl", "checkpoints", "config.yaml", ".lock", "evaluation", "tensorboard/optimum"],
+)
 def test_links_in_a_run_would_let_a_resume_write_elsewhere(run, name, tmp_path):
     target = tmp_path / "precious"
     if (run / name).exists():
         os.replace(run / name, target)
+    (run / name).parent.mkdir(exist_ok=True)
     (run / name).symlink_to(target)
     assert f"{name} is a link. Put what it leads to in its place." in error_of(run)
 
@@ -93,6 +100,34 @@ def test_a_row_without_an_end_is_passed_over(run):
         file.write(b'\n{"iteration": 2}\n' + b"[" * 5000 + b"\n")
     began = time.perf_counter()
     assert Run(run).metrics() == [*whole, {"iteration": 2}]
+    assert time.perf_counter() - began < 10
+
+
+def test_logs_that_are_pipes_are_neither_read_nor_written(run):
+    for name in ("metrics.jsonl", "tensorboard/a.tfevents"):
+        (run / name).unlink(missing_ok=True)
+        os.mkfifo(run / name)
+    assert Run(run).metrics() == []
+    for touch in (
+        lambda: rows.RowWriter(run),  # as `evaluate` does
+        lambda: rows.drop_rows_after(run / "metrics.jsonl", 1),  # as a resume does
+        lambda: rows.drop_events_after(run / "tensorboard", 1),
+    ):
+        with pytest.raises(OSError, match=r"Not a regular file|No such device"):
+            touch()
+
+
+def test_an_event_that_says_it_is_huge_ends_its_file(run):
+    """TensorFlow would ask for as much memory as it says, and end the process without it."""
+    events = next((run / "tensorboard").glob("*tfevents*"))
+    whole = events.read_bytes()
+    length = struct.pack("<Q", 2**40)
+    header = length + struct.pack("<I", masked_crc32c(length))
+    events.write_bytes(whole + header + whole)
+    os.truncate(events, 2**41)  # sparse: there is as much as it says
+    began = time.perf_counter()
+    rows.drop_events_after(run / "tensorboard", 10**9)
+    assert events.read_bytes() == whole
     assert time.perf_counter() - began < 10
 
 

@@ -172,11 +172,13 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_at_its_start(p
     assert (int(again.gan.iteration.numpy()), warnings) == (0, [])
     for mine, other in zip(again.gan.weights, made.gan.weights, strict=True):
         np.testing.assert_array_equal(mine, other)
-    recovery.wind_back(run.path, 0)
+    recovery.wind_back(run.path, again.gan)
     assert everything(run.path / "tensorboard") == []
 
 
-def test_what_is_beyond_the_checkpoint_is_gone_and_the_rest_is_not(tmp_path):
+def test_what_is_beyond_the_checkpoint_is_gone_and_the_rest_is_not(prepared, tmp_path):
+    gan = prepared[0].gan
+    gan.iteration.assign(4)
     for name in ("checkpoints", "samples", "tensorboard"):
         (tmp_path / name).mkdir()
     writer = rows.RowWriter(tmp_path)
@@ -193,7 +195,7 @@ def test_what_is_beyond_the_checkpoint_is_gone_and_the_rest_is_not(tmp_path):
     later.close()
     (tmp_path / "samples" / "moments.png").write_bytes(b"")
     before = {p.name: p.read_bytes() for p in (tmp_path / "tensorboard").iterdir()}
-    recovery.wind_back(tmp_path, 4)
+    recovery.wind_back(tmp_path, gan)
     assert board(tmp_path / "tensorboard") == {"x": [2, 4], "evaluation/fd": [4]}
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["iteration"] for line in lines] == [2, 4, 4]
@@ -202,7 +204,7 @@ def test_what_is_beyond_the_checkpoint_is_gone_and_the_rest_is_not(tmp_path):
     after = {p.name: p.read_bytes() for p in (tmp_path / "tensorboard").iterdir()}
     assert len(before) == 3 and len(after) == 2  # the one with nothing but pictures of step 6
     assert sum(before[name] == after[name] for name in after) == 1  # what need not change
-    recovery.wind_back(tmp_path, 4)
+    recovery.wind_back(tmp_path, gan)
     assert {p.name: p.read_bytes() for p in (tmp_path / "tensorboard").iterdir()} == after
 
 

@@ -163,6 +163,7 @@ def test_a_run_stopped_before_its_first_checkpoint_gives_way(here):
     assert runs.load().path == newer.path  # neither has one
     (older.checkpoints / "000000000").mkdir()
     assert runs.load().path == older.path
+    assert runs.newest().path == newer.path  # which `fit --resume latest` starts at its start
 
 
 def test_keras_gan_runs_names_the_root(here, monkeypatch):

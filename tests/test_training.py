@@ -304,9 +304,9 @@ def test_rows_that_are_later_torn_or_damaged_are_dropped(tmp_path):
     path, row = tmp_path / "metrics.jsonl", b'{"iteration": %d, "x": 0.5}'
     torn = [b'{"iteration": 2, "x', b'{"iteration": 2, "\xff": 0}', bytes(9), b"2", b"[]"]
     torn += [b'{"x": 1}']
-    path.write_bytes(b"\n".join([row % 1, *torn, row % 9, row % 3]))  # no end of the last line
+    path.write_bytes(b"\n".join([row % 1, *torn, row % 9, row % 3, row % 3]))
     drop_rows_after(path, 3)
-    assert path.read_bytes() == row % 1 + b"\n" + row % 3 + b"\n"
+    assert path.read_bytes() == row % 1 + b"\n" + row % 3 + b"\n"  # the last one has no end
     drop_rows_after(tmp_path / "none.jsonl", 3)  # a run that has not logged yet
 
 

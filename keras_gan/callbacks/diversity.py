@@ -55,7 +55,7 @@ class DiversityWriter(Cadence):
         super().on_train_begin(logs)
         self.rows = self.files.enter_context(contextlib.closing(RowWriter(self.run)))
         self.collapsed = False
-        self.best = checkpoints.best_distance(self.writer.folder, self.iteration)
+        self.best = checkpoints.best_distance(self.model, self.writer.folder)
         latent = sampling.draw_latents(self.model, len(self.real), seed=self.seed)
         self.inputs = sampling.inputs(self.model, latent, self.labels)
 

@@ -77,7 +77,7 @@ def _resume(resume, dry_run, recipe, run_dir, assignments, options) -> None:
         raise ConfigError("Beside --resume only --epochs (a longer training) can be given.")
     from keras_gan import data, locks, runs
 
-    run = runs.load(None if resume == "latest" else resume)
+    run = runs.newest() if resume == "latest" else runs.load(resume)
     data.located(run.config.data)
     with contextlib.nullcontext() if dry_run else locks.held(run.path):
         _go_on(run, epochs, dry_run)
