@@ -103,7 +103,7 @@ def check_size(config: Config, sample_shape: tuple[int, ...], num_classes: int |
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if size > machine:
         raise ConfigError(
-            f"The networks do not fit into memory: they take {size / 2**30:.0f} GiB of the "
+            f"The networks do not fit into memory: they take {size / 2**30:,.0f} GiB of the "
             f"machine's {machine / 2**30:.0f}. Make latent.dim or the layers of network.generator "
             "and network.discriminator smaller."
         )

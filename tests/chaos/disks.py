@@ -9,12 +9,11 @@ import random
 import resource
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import equality
-from fits import Fit, Plan, Whole, checkpoints, reached
+from fits import Fit, Plan, Whole, at_random, checkpoints, reached
 
 _ROOM = 2**28  # bytes of the small disk
 
@@ -33,7 +32,9 @@ def _trial(
     while True:
         with Fit(plan, run) as fit:
             if done < count:
-                _wait(fit, reference, count - done, moments)
+                fit.until(lambda: checkpoints(run))
+                fit.until(lambda: fit.plays)
+                at_random(fit, plan, reference, count - done, moments)
                 before = _paid_for(run)
                 with _full(fit, run.parent, moments.randrange(state), is_real):
                     fit.until(lambda: fit.ended)
@@ -55,15 +56,6 @@ def _trial(
         ("  the last resume ends", _error(fit) if code else "well", code == 0),
         *equality.differences(reference.run, run),
     ]
-
-
-def _wait(fit: Fit, reference: Whole, left: int, moments: random.Random) -> None:
-    fit.until(lambda: checkpoints(fit.run))
-    fit.until(lambda: fit.plays)
-    rate = reference.steps / max(reference.seconds - reference.start_up, 0.1)
-    seconds = (reference.steps - max(checkpoints(fit.run))) / rate / (left + 1)
-    delay = time.monotonic() + moments.uniform(0, 1.5 * seconds)
-    fit.until(lambda: time.monotonic() >= delay)
 
 
 def _paid_for(run: Path) -> tuple[int, bytes]:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -154,6 +155,20 @@ def whole(plan: Plan) -> Whole:
         if fit.process.returncode:
             raise SystemExit(f"the training can't be run at all: {fit.output()}")
         return Whole(run, reached(run), time.monotonic() - fit.began, start_up)
+
+
+def at_random(fit: Fit, plan: Plan, reference: Whole, left: int, moments: random.Random) -> None:
+    """Waits for a moment that leaves enough of a training for the `left` ones, this one included.
+
+    It is chosen by steps, and by the clock between two checkpoints only: how fast a
+    machine is may change while others use it.
+    """
+    now = reached(fit.run)
+    step = now + moments.uniform(0, 1.5 * (reference.steps - now) / (left + 1))
+    fit.until(lambda: reached(fit.run) >= step, poll=0.003)
+    rate = reference.steps / max(reference.seconds - reference.start_up, 0.1)
+    delay = time.monotonic() + moments.uniform(0, plan.cadence / 2 / rate)
+    fit.until(lambda: time.monotonic() >= delay, poll=0.001)
 
 
 def reached(run: Path) -> int:

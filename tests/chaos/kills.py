@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import equality
-from fits import Fit, Plan, Whole, checkpoints, reached
+from fits import Fit, Plan, Whole, at_random, checkpoints, reached
 
 _IN_START_UP = 0.15  # part of the kills that comes before the first step
 
@@ -19,7 +19,7 @@ def trial(plan: Plan, reference: Whole, count: int, moments: random.Random) -> l
     while True:
         with Fit(plan, run) as fit:
             if done < count:
-                _wait(fit, reference, count - done, moments)
+                _wait(fit, plan, reference, count - done, moments)
             else:
                 fit.until(lambda: fit.ended, poll=0.1)
             ended = fit.ended
@@ -46,8 +46,7 @@ def trial(plan: Plan, reference: Whole, count: int, moments: random.Random) -> l
     ]  # fmt: skip
 
 
-def _wait(fit: Fit, reference: Whole, left: int, moments: random.Random) -> None:
-    """Waits for a moment that leaves enough of the training for the `left` kills."""
+def _wait(fit: Fit, plan: Plan, reference: Whole, left: int, moments: random.Random) -> None:
     if not checkpoints(fit.run):  # nothing to lose before
         fit.until(lambda: checkpoints(fit.run))
     elif moments.random() < _IN_START_UP:
@@ -55,10 +54,7 @@ def _wait(fit: Fit, reference: Whole, left: int, moments: random.Random) -> None
         return
     # Rows that are taken back first may stand for progress here: that is a moment, too.
     fit.until(lambda: fit.plays and reached(fit.run) > fit.resumed_at())
-    rate = reference.steps / max(reference.seconds - reference.start_up, 0.1)
-    seconds = (reference.steps - reached(fit.run)) / rate / (left + 1)
-    delay = time.monotonic() + moments.uniform(0, 1.5 * seconds)
-    fit.until(lambda: time.monotonic() >= delay, poll=0.001)
+    at_random(fit, plan, reference, left, moments)
 
 
 def _executed_to(run: Path, plan: Plan, ended: bool) -> int:
