@@ -19,21 +19,16 @@ def chaos(*options: str) -> str:
     return result.stdout
 
 
-def test_a_training_that_is_killed_and_whose_checkpoints_are_damaged():
-    told = chaos("--recipe=tiny", "--kills=1", "--flips=3", "--fills=0")
-    assert "1 while it trained, then exit code 0" in told
-    assert "3 detected" in told
-
-
 @pytest.mark.slow
-def test_eight_kills_and_three_full_disks():
-    told = chaos("--recipe=digits", "--epochs=60", "--kills=8", "--flips=8", "--fills=3")
-    assert "8 while it trained" in told
-    assert "3 times, by a" in told
+def test_four_kills_four_damages_and_two_full_disks():
+    told = chaos("--recipe=digits", "--epochs=30", "--kills=4", "--flips=4", "--fills=2")
+    assert "4 while it trained" in told
+    assert "4 detected" in told
+    assert "2 times, by a" in told
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["mnist_maxout", "spectral"])
-def test_dropout_and_spectral_norm_are_killed_three_times(recipe):
-    told = chaos(f"--recipe={recipe}", "--epochs=40", "--kills=3", "--flips=0", "--fills=0")
-    assert "3 while it trained" in told
+def test_dropout_and_spectral_norm_survive_a_kill(recipe):
+    told = chaos(f"--recipe={recipe}", "--epochs=20", "--kills=1", "--flips=0", "--fills=0")
+    assert "1 while it trained" in told

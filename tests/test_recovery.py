@@ -260,6 +260,7 @@ def test_where_nothing_more_can_be_written_the_run_stops_and_can_go_on(
     assert_equal(Run(path), whole)
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_in_one_line(begin, tmp_path):
     """A real one, of 400 kB, where the system lets us mount it."""
     small = tmp_path / "run"
