@@ -90,6 +90,20 @@ def test_a_finished_run_has_nothing_to_resume(plain_run, cli):
     assert {p: p.stat().st_mtime_ns for p in plain_run.rglob("[!.]*")} == before
 
 
+def test_the_latest_run_is_the_one_that_was_made_last_and_can_be_extended(plain_run, cli, tmp_path):
+    for name, created in (("b", "2026-11-20T12:00:00+00:00"), ("a", "2026-11-21T12:00:00+00:00")):
+        run = shutil.copytree(plain_run, tmp_path / "runs" / "digits" / name)
+        facts = json.loads((run / "run.json").read_text())
+        (run / "run.json").write_text(json.dumps({**facts, "created": created}))
+    before = load("runs/digits/b").iteration
+    result = cli("fit", "--resume", "latest", "--epochs", 3)
+    assert (result.exit_code, result.stdout) == (0, "runs/digits/a\n")
+    assert f"  from       step {before} of {before // 2 * 3}\n" in result.stderr
+    assert load("runs/digits/a").iteration == before // 2 * 3
+    assert load("runs/digits/a").config.training.epochs == 3
+    assert load("runs/digits/b").iteration == before
+
+
 def test_a_damaged_metrics_file_does_not_stop_a_resume(plain_run, cli):
     shutil.copytree(plain_run, "run")
     metrics = Path("run/metrics.jsonl")

@@ -1,6 +1,8 @@
 """Never lose a run: kills, full disks, vanished folders, two at once, damaged files."""
 
 import contextlib
+import errno
+import fcntl
 import json
 import os
 import resource
@@ -9,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import keras
@@ -19,6 +22,7 @@ from conftest import PROGRAM, QUICK, everything
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from keras_gan import checkpoints, load_config, locks, recovery, rows, training
+from keras_gan.callbacks import checkpointer
 from keras_gan.config import override
 from keras_gan.errors import DiskError, DivergedError, RunError
 from keras_gan.runs import Run, load
@@ -295,6 +299,29 @@ main(prog_name="keras-gan")
 """
 
 
+def test_a_run_on_a_read_only_disk_can_be_read_but_not_trained(plain_run, cli, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("no permission to mount a small tmpfs")
+    try:
+        run = shutil.copytree(plain_run, disk / "run")
+        (run / locks.LOCK).unlink()
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        for arguments in (["--resume", run, "--epochs=3"], ["digits", "--run-dir", disk / "new"]):
+            refused = cli("fit", *arguments)
+            assert (refused.exit_code, refused.stdout) == (1, "")
+            assert refused.stderr.startswith("Error: Can't write ")
+            assert refused.stderr.count("\n") == 1
+        assert (
+            "Read-only file system. Make that disk writable."
+            in cli("fit", "--resume", run, "--epochs=3").stderr
+        )
+        assert Run(run).gan.iteration.numpy() == Run(run).iteration
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
 def test_a_run_directory_that_vanishes_is_not_made_again(begin, tmp_path):
     path = tmp_path / "run"
     with pytest.raises(DiskError, match=rf"run directory {path} has vanished at step 10\.$"):
@@ -321,17 +348,30 @@ def test_too_little_room_is_told_before_anything_is_written(prepared, tmp_path, 
 # ------------------------------------------------------------------------- two at once
 
 HOLDER = """
-import sys, time
+import errno, fcntl, os, sys, time
 from pathlib import Path
 from keras_gan import locks
+
+def no_flock(*_):
+    raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+fcntl.flock = no_flock if "no flock" in sys.argv else fcntl.flock
 with locks.held(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)
 """
 
 
-def test_a_lock_is_one_processs_and_ends_with_it(tmp_path):
-    command = [sys.executable, "-c", HOLDER, str(tmp_path)]
+@pytest.mark.filterwarnings("ignore:flock not supported")
+@pytest.mark.parametrize("system", ["flock", "no flock"])
+def test_a_lock_is_one_processs_and_ends_with_it(system, tmp_path, monkeypatch):
+    if system == "no flock":  # as some network file systems
+
+        def no_flock(*_):
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+        monkeypatch.setattr(fcntl, "flock", no_flock)
+    command = [sys.executable, "-c", HOLDER, str(tmp_path), system]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(RunError, match=f"is being trained by process {holder.pid} on "):
@@ -362,6 +402,7 @@ def test_a_run_that_trains_can_be_read_but_not_trained_and_ends_by_sigterm(cli, 
             assert checkpoints.load_best(gan, Path("run/checkpoints")) <= iteration + 100
         assert len(seen) > 3
         assert cli("runs").exit_code == 0
+        assert cli("sample", "run", "--out", "samples.png").exit_code == 0
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
     finally:
@@ -398,6 +439,21 @@ def test_every_flipped_bit_and_every_cut_in_a_checkpoint_is_noticed(name, whole,
         assert checkpoints.problem(copy) is not None, place
     (copy / name).write_bytes(content)
     assert checkpoints.problem(copy) is None
+
+
+def test_checkpoints_come_by_minutes_too(prepared, begin, tmp_path, monkeypatch):
+    """By a clock that goes on by ten minutes at step 4: between the checkpoints at 0 and 12."""
+    later = []
+    clock = types.SimpleNamespace(monotonic=lambda: time.monotonic() + sum(later))
+    monkeypatch.setattr(checkpointer, "time", clock)
+    seen = {}
+
+    def look():
+        found = checkpoints.list_checkpoints(tmp_path / "run" / "checkpoints")
+        seen[int(prepared[0].gan.iteration.numpy())] = [int(path.name) for path in found]
+
+    begin(At(4, lambda: later.append(600)), *(At(n, look) for n in range(2, 9, 2)))
+    assert seen == {2: [0], 4: [0], 6: [0, 6], 8: [0, 6]}
 
 
 def test_a_checkpoint_says_what_it_is_of(whole):
