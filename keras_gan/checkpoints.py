@@ -103,7 +103,8 @@ def best_distance(gan: GAN, folder: Path) -> float:
 
 def size(gan: GAN) -> int:
     """About how many bytes a checkpoint of a compiled GAN takes."""
-    return _bytes(_state(gan)) + 4096 * (1 + len(_state(gan)))  # and HDF5's own for each of them
+    state = _state(gan)
+    return _bytes(state) + 4096 * (1 + len(state))  # and HDF5's own for each of them
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -145,8 +146,7 @@ def load_newest(gan: GAN, folder: Path) -> tuple[int, list[str]]:
         path = paths.pop()
         wrong = _load(gan, path)
         if wrong is None:
-            told = [f"{text}; using the one before it" for text in damaged]
-            return int(gan.iteration.numpy()), told
+            return int(gan.iteration.numpy()), [f"{t}; using the one before it" for t in damaged]
         if path.exists():
             damaged.append(f"the checkpoint {path} is damaged ({wrong})")
         else:  # the training has removed it: it has newer ones

@@ -64,20 +64,16 @@ class Run:
         except FileNotFoundError as error:
             raise RunError(f"{path} is not a run directory: it has no {FACTS}.") from error
         except (OSError, ValueError, KeyError, ConfigError) as error:
-            reason = f": {error}" if isinstance(error, ConfigError) else "."
-            raise RunError(
-                f"{path} is not a run directory: its {FACTS} is damaged{reason}"
-            ) from error
+            why = f": {error}" if isinstance(error, ConfigError) else "."
+            raise RunError(f"{path} is not a run directory: its {FACTS} is damaged{why}") from error
         try:
             file = self.path / CONFIG
             self.config = parse_config(reading.text(file, strict_yaml.LARGEST), str(file))
         except ConfigError as error:
             raise RunError(f"{path} is not a run directory: {error}") from error
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise RunError(
-                f"{path} is not a run directory: Can't read {file}: {reason}."
-            ) from error
+            why = getattr(error, "strerror", None) or error
+            raise RunError(f"{path} is not a run directory: Can't read {file}: {why}.") from error
 
     @classmethod
     def create(
