@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import latents, networks, objectives, optimizers, penalties
+from keras_gan import augmentation, latents, networks, objectives, optimizers, penalties
 from keras_gan.config import Config
 from keras_gan.errors import ConfigError
 from keras_gan.gan import GAN
@@ -37,27 +38,10 @@ def build_gan(
     Raises:
         ConfigError: settings that do not exist or do not fit each other or the data.
     """
-    conditional = config.network.conditioning != "none"
-    if conditional and num_classes is None:
-        raise ConfigError(
-            f"`network.conditioning` is {config.network.conditioning}, but the data set "
-            f"{config.data.name} has no labels. Set network.conditioning=none, or use data "
-            "with labels (a folder with a subfolder a class, for example)."
-        )
     latents.check_distribution(config.latent.distribution)
     training = config.training
     with _within_memory(), _policy(precision or training.precision), _keras_errors():
-        generator, discriminator = networks.build(
-            config.network.family,
-            latent_dim=config.latent.dim,
-            sample_shape=sample_shape,
-            num_classes=num_classes if conditional else None,
-            conditioning=config.network.conditioning if conditional else "concat",
-            packing=training.packing,
-            sample_mean=sample_mean,
-            generator=config.network.generator,
-            discriminator=config.network.discriminator,
-        )
+        generator, discriminator = _networks(config, sample_shape, num_classes, sample_mean)
     with _within_memory():
         return GAN(
             generator,
@@ -68,8 +52,60 @@ def build_gan(
             packing=training.packing,
             instance_noise=training.instance_noise,
             instance_noise_steps=training.instance_noise_steps,
+            flip=training.flip,
+            augment=training.augment,
+            accumulate=training.accumulate,
             ema_decay=training.ema_decay,
             seed=config.seed,
+        )
+
+
+def _networks(
+    config: Config,
+    sample_shape: tuple[int, ...],
+    num_classes: int | None,
+    sample_mean: np.ndarray | None,
+) -> tuple[keras.Model, keras.Model]:
+    conditional = config.network.conditioning != "none"
+    if conditional and num_classes is None:
+        raise ConfigError(
+            f"`network.conditioning` is {config.network.conditioning}, but the data set "
+            f"{config.data.name} has no labels. Set network.conditioning=none, or use data "
+            "with labels (a folder with a subfolder a class, for example)."
+        )
+    return networks.build(
+        config.network.family,
+        latent_dim=config.latent.dim,
+        sample_shape=sample_shape,
+        num_classes=num_classes if conditional else None,
+        conditioning=config.network.conditioning if conditional else "concat",
+        packing=config.training.packing,
+        sample_mean=sample_mean,
+        generator=config.network.generator,
+        discriminator=config.network.discriminator,
+    )
+
+
+def check_size(config: Config, sample_shape: tuple[int, ...], num_classes: int | None) -> None:
+    """Tells networks that can't fit into the machine's memory without making them.
+
+    Many large layers, each of which fits, would fill the memory one by one. Resets
+    Keras' global state, names and seeds: to be called before anything is made.
+
+    Raises:
+        ConfigError: weights, their average and two slots of an optimizer are too large.
+    """
+    with _keras_errors(), keras.StatelessScope(initialize_variables=False):
+        both = _networks(config, sample_shape, num_classes, None)
+        generator, discriminator = (network.count_params() for network in both)
+    keras.backend.clear_session(free_memory=False)
+    size = 4 * (4 * generator + 3 * discriminator)
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size > machine:
+        raise ConfigError(
+            f"The networks do not fit into memory: they take {size / 2**30:,.0f} GiB of the "
+            f"machine's {machine / 2**30:.0f}. Make latent.dim or the layers of network.generator "
+            "and network.discriminator smaller."
         )
 
 
@@ -108,13 +144,15 @@ def check(config: Config) -> None:
         config.network.family, config.network.generator, config.network.discriminator
     )
     latents.check_distribution(config.latent.distribution)
+    augmentation.check(config.training.flip, config.training.augment)
     build_game(config)
     build_optimizers(config)
-    per_update, packing = config.training.batch_size, config.training.packing
-    if per_update % packing:
+    packing, accumulate = config.training.packing, config.training.accumulate
+    if config.training.batch_size % (packing * accumulate):
         raise ConfigError(
-            f"`training.batch_size` should be a multiple of training.packing={packing}. "
-            f"Received: {per_update}."
+            "`training.batch_size` should be a multiple of training.packing x "
+            f"training.accumulate = {packing} x {accumulate}. "
+            f"Received: {config.training.batch_size}."
         )
     if packing > 1 and config.network.conditioning != "none":
         raise ConfigError("`training.packing` above 1 needs network.conditioning=none.")

@@ -14,11 +14,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from keras_gan import strict_yaml
 from keras_gan.errors import ConfigError, suggestion
-from keras_gan.values import check_value, shown, wrong_type
+from keras_gan.values import check_value, named, shown, wrong_type
 
 
 def _field(default: Any, minimum: float | None = None, below: float | None = None) -> Any:
@@ -38,6 +36,7 @@ class DataConfig:
     split: str = "train"  # a split, or a part of one: train[:50000]
     image_size: int | None = _field(None, 1)  # resize and centre-crop to this
     channels: Literal[1, 3] | None = None  # grey or RGB
+    follow_links: bool = False  # out of a folder of pictures, too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +51,7 @@ class LatentConfig:
 class NetworkConfig:
     """Both players; the options are those of the family's builders."""
 
-    family: str = "mlp"  # mlp, maxout, dcgan
+    family: str = "mlp"  # mlp, maxout, dcgan, resnet
     conditioning: Literal["none", "concat", "projection"] = "none"
     generator: dict[str, Any] = _field({})
     discriminator: dict[str, Any] = _field({})
@@ -77,6 +76,9 @@ class TrainingConfig:
     packing: int = _field(1, 1)  # images that D sees at once (PacGAN)
     instance_noise: float = _field(0.0, 0)  # stddev of Gaussian noise on D's inputs
     instance_noise_steps: int | None = _field(None, 1)  # fades linearly to 0 over these
+    flip: bool = False  # mirrors half of the real images, left to right
+    augment: list[str] = _field([])  # DiffAugment: color, translation, cutout
+    accumulate: int = _field(1, 1)  # parts in which a minibatch is played, to save memory
     ema_decay: float = _field(0.999, 0, 1)  # of the generator's weights; 0 for none
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     jit_compile: Literal["auto", True, False] = "auto"  # XLA
@@ -90,7 +92,7 @@ class OutputConfig:
 
     scalars_every_steps: int = _field(100, 1)
     samples_every_epochs: float = _field(1.0, 0)  # grids, and the check for mode collapse
-    sample_count: int = _field(100, 1)
+    sample_count: int = _field(100, 1, 10_001)
     held_out_every_epochs: float = _field(4.0, 0)  # a discriminator trained afresh
     checkpoint_every_epochs: float = _field(1.0, 0)
     checkpoint_every_minutes: float = _field(5.0, 0)
@@ -119,14 +121,11 @@ class Config:
 
     def to_yaml(self) -> str:
         """Returns the text that `load_config` reads back to an equal Config."""
-        return yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True)
+        return strict_yaml.write(self.to_dict())
 
     def replace(self, **overrides: Any) -> Config:
         """Returns a Config with dotted paths replaced, `__` for the dot: training__epochs=3."""
         return override(self, {k.replace("__", "."): v for k, v in overrides.items()})
-
-
-_LARGEST_FILE = 2**20  # characters; a recipe has about a thousand
 
 
 def load_config(recipe: str | Path) -> Config:
@@ -148,11 +147,13 @@ def load_config(recipe: str | Path) -> Config:
         raise ConfigError(f"There is no recipe `{text}`.{suggestion(text, recipe_names())}")
     try:
         with open(path, "rb") as file:
-            content = file.read(_LARGEST_FILE + 1).decode("utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            content = file.read(strict_yaml.LARGEST + 1).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"Can't read {text}: it is not UTF-8 text.") from error
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"Can't read {text}: {reason}.") from error
-    if len(content) > _LARGEST_FILE:
+    if len(content) > strict_yaml.LARGEST:
         raise ConfigError(f"{text} is too long to be a recipe.")
     return parse_config(content, text)
 
@@ -233,11 +234,13 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
     for text in assignments:
         path, equals, value = text.partition("=")
         if not equals or not path:
-            raise ConfigError(f"`--set` takes path=value. Received: {text!r}.")
+            raise ConfigError(f"`--set` takes path=value. Received: {shown(text)}.")
         try:
             values[path.strip()] = strict_yaml.read(value)
         except ValueError as error:
-            raise ConfigError(f"`--set {path}`: {shown(value)} is not a valid value.") from error
+            raise ConfigError(
+                f"`--set {named(path)}`: {shown(value)} is not a valid value."
+            ) from error
     return values
 
 
@@ -280,7 +283,7 @@ def _node(tree: dict, path: str) -> dict:
 
 def _unknown(path: str, key: Any, known: Any) -> None:
     """Names the nearest key beside `key`, or else the place where a setting of that name is."""
-    names = known if isinstance(known, Mapping) else {}
+    names = [str(name) for name in known] if isinstance(known, Mapping) else []
     parent = path[: len(path) - len(str(key))]
     everywhere = {full.rpartition(".")[2]: full for full in _paths(Config)}
     if near := difflib.get_close_matches(str(key), names, n=1):
@@ -289,7 +292,7 @@ def _unknown(path: str, key: Any, known: Any) -> None:
         hint = f" Did you mean `{everywhere[near[0]]}`?"
     else:
         hint = suggestion(str(key), names)
-    raise ConfigError(f"There is no setting `{path}`.{hint}")
+    raise ConfigError(f"There is no setting `{named(path)}`.{hint}")
 
 
 def _paths(kind: type, parent: str = "") -> list[str]:

@@ -11,9 +11,15 @@ from collections.abc import Iterable
 
 
 class KerasGanError(Exception):
-    """Base of all errors raised on purpose; `exit_code` is the process's."""
+    """Base of all errors raised on purpose; `exit_code` is the process's.
+
+    Its text is one line that can be printed, whatever names of files and settings it quotes.
+    """
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class ConfigError(KerasGanError):
@@ -30,6 +36,14 @@ class RunError(KerasGanError):
     """A run directory can't be found, read or written."""
 
 
+class DiskError(RunError):
+    """The disk is full, read-only or gone, or no more files may be opened."""
+
+
+class DivergedError(RunError):
+    """Training came to numbers that are not finite."""
+
+
 class ExportError(KerasGanError):
     """A generator can't be written in a format, or the written file is wrong."""
 
@@ -40,6 +54,15 @@ class EvaluationError(KerasGanError):
 
 class KerasGanWarning(UserWarning):
     """Something that a person should know and that does not stop the work."""
+
+
+def one_line(text: str, longest: int = 1000) -> str:
+    """Returns text without line ends, escapes for what can't be printed, a cut for what is long."""
+    line = " ".join(text.splitlines())
+    if not line.isprintable():
+        line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+    half = longest // 2 - 2  # the remedy stands at the end
+    return line if len(line) <= longest else f"{line[:half]}...{line[-half:]}"
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import keras
 import tensorflow as tf
 
-from keras_gan import batches, latents, objectives, optimizers, players
+from keras_gan import (
+    augmentation,
+    averages,
+    batches,
+    latents,
+    objectives,
+    optimizers,
+    players,
+    reports,
+)
 from keras_gan import penalties as penalties_module
+from keras_gan.accumulation import accumulated
 from keras_gan.errors import ConfigError
-from keras_gan.values import shown
+from keras_gan.layers import activations_kept
 
 #: What random numbers are for; each use of a round folds its own number into the seed.
-_LATENTS, _NETWORKS, _PENALTIES, _NOISE = range(4)
+_LATENTS, _NETWORKS, _PENALTIES, _IMAGES = range(4)
 _ROLES = 4
 
 #: The arguments of GAN beside its networks, as a saved model keeps them.
@@ -25,6 +35,9 @@ _SETTINGS = (
     "packing",
     "instance_noise",
     "instance_noise_steps",
+    "flip",
+    "augment",
+    "accumulate",
     "ema_decay",
     "seed",
     "name",
@@ -47,9 +60,14 @@ class GAN(keras.Model):
             times the channels.
         instance_noise: stddev of Gaussian noise on all of D's inputs (Sonderby 2017).
         instance_noise_steps: rounds over which that stddev falls linearly to 0.
+        flip: mirror half of the real images, left to right.
+        augment: names of `augmentation.POLICIES`, by which all that D sees is changed
+            at random (DiffAugment, Zhao 2020).
+        accumulate: parts in which a minibatch is played, one after the other, to need
+            less memory; their gradients are averaged and make one update.
         ema_decay: of the moving average of G's weights and buffers; 0 for none.
-        seed: of latents, noise and dropout, which are functions of (seed,
-            iteration, use) alone.
+        seed: of latents, noise, augmentation and dropout, which are functions of
+            (seed, iteration, use) alone.
 
     Calling the model turns latents (or a dict of `latent` and `labels`) into
     images with the averaged generator. `fit` takes images, float in [-1, 1] or
@@ -72,6 +90,9 @@ class GAN(keras.Model):
         packing: int = 1,
         instance_noise: float = 0.0,
         instance_noise_steps: int | None = None,
+        flip: bool = False,
+        augment: Sequence[str] = (),
+        accumulate: int = 1,
         ema_decay: float = 0.999,
         seed: int = 0,
         name: str = "gan",
@@ -83,13 +104,17 @@ class GAN(keras.Model):
         self.packing = packing
         self.instance_noise = instance_noise
         self.instance_noise_steps = instance_noise_steps
+        self.flip = flip
+        self.accumulate = accumulate
         self.ema_decay = ema_decay
         self.seed = seed
         self._check_settings()
         players.check_networks(generator, discriminator, packing)
+        augmentation.check(flip, augment, generator.output_shape[1:])
+        self.augment = tuple(augment)
         self.generator = generator
         self.discriminator = discriminator
-        self.generator_ema = _copy(generator) if ema_decay else None
+        self.generator_ema = averages.copy_of(generator) if ema_decay else None
         inputs = players.named_inputs(generator)
         self.latent_dim = inputs["latent"].shape[-1]
         self.conditional = "labels" in inputs
@@ -138,7 +163,7 @@ class GAN(keras.Model):
         """
         super().compile(optimizer=None, jit_compile=jit_compile, **kwargs)
         self.objective = objectives.get(objective)
-        self.penalties = _as_penalties(penalties)
+        self.penalties = penalties_module.get(penalties)
         if generator_optimizer is discriminator_optimizer and not isinstance(
             generator_optimizer, str
         ):
@@ -196,37 +221,40 @@ class GAN(keras.Model):
             self.discriminator_optimizer.apply(*discriminator_update)
         self.generator_optimizer.apply(*generator_update)
 
-        self._update_average()
+        if self.generator_ema is not None:
+            averages.follow(
+                self.generator_ema, self.generator, self.ema_decay, self.iteration.value
+            )
         self.iteration.assign_add(1)
         return self._measure({**report, **generator_report})
 
     def _discriminator_gradients(self, real_images, latent, labels, use):
         """D's gradients on one minibatch of real and generated images, and what to report."""
-        fake_images = self._generate(latent, labels, use, update_state=False)
-        real_images = self._noisy(batches.packed(real_images, self.packing), 2 * use)
-        fake_images = self._noisy(batches.packed(fake_images, self.packing), 2 * use + 1)
-        with tf.GradientTape() as tape:
-            real_logits, fake_logits = self._discriminate_both(
-                real_images, fake_images, labels, use
-            )
-            game_loss = self.objective.discriminator_loss(real_logits, fake_logits)
-            loss, penalty_report = game_loss, {}
-            for number, penalty in enumerate(self.penalties):
-                value = penalty(
-                    self.iteration,
-                    lambda x, y: self._discriminate(x, y, 3 * use + 2, update_state=False),
-                    real_images,
-                    fake_images,
-                    labels,
-                    self._seed(_PENALTIES, use * len(self.penalties) + number),
-                )
-                penalty_report[f"penalty/{penalty.name}"] = value
-                loss += value
-            scaled = self.discriminator_optimizer.scale_loss(loss)
         variables = self.discriminator.trainable_variables
-        gradients = tape.gradient(scaled, variables)
-        report = self._report(real_logits, fake_logits, game_loss)
-        report |= {"loss/discriminator": loss, "real_logits": real_logits, **penalty_report}
+
+        def gradients_of(minibatch, part, update_state):
+            real_images, latent, labels = minibatch
+            own = use * self.accumulate + part
+            fake_images = self._generate(latent, labels, own, update_state=False)
+            real_images = self._noisy(batches.packed(real_images, self.packing), 2 * own)
+            fake_images = self._noisy(batches.packed(fake_images, self.packing), 2 * own + 1)
+            with tf.GradientTape() as tape:
+                # Penalties first, before D's state moves: they are those of the same D.
+                penalties = self._penalties(real_images, fake_images, labels, own)
+                real_logits, fake_logits = self._discriminate_both(
+                    real_images, fake_images, labels, own, update_state
+                )
+                game_loss = self.objective.discriminator_loss(real_logits, fake_logits)
+                loss = sum(penalties.values(), game_loss)
+                scaled = self.discriminator_optimizer.scale_loss(loss)
+            losses = {"loss/discriminator": loss, "game": game_loss, **penalties}
+            return (tape.gradient(scaled, variables), losses), (real_logits, fake_logits)
+
+        (gradients, losses), (real_logits, fake_logits) = accumulated(
+            self.accumulate, gradients_of, (real_images, latent, labels)
+        )
+        report = reports.of_logits(self.objective, real_logits, fake_logits, losses.pop("game"))
+        report |= {**losses, "real_logits": real_logits}
         report["gradient_norm/discriminator"] = optimizers.gradient_norm(
             gradients, self.discriminator_optimizer
         )
@@ -234,27 +262,54 @@ class GAN(keras.Model):
 
     def _generator_gradients(self, latent, labels, real_logits, use):
         """G's gradients through D, and what to report."""
-        real_logits = tf.stop_gradient(real_logits) if self.objective.uses_real_logits else None
-        with tf.GradientTape() as tape:
-            fake_images = self._generate(latent, labels, use, update_state=True)
-            fake_images = self._noisy(batches.packed(fake_images, self.packing), 2 * use)
-            fake_logits = self._discriminate(fake_images, labels, 3 * use, update_state=False)
-            loss = self.objective.generator_loss(real_logits, fake_logits)
-            scaled = self.generator_optimizer.scale_loss(loss)
         variables = self.generator.trainable_variables
-        gradients = tape.gradient(scaled, variables)
+        real_logits = tf.stop_gradient(real_logits) if self.objective.uses_real_logits else None
+
+        def gradients_of(minibatch, part, update_state):
+            latent, labels, real_logits = minibatch
+            own = use * self.accumulate + part
+            with tf.GradientTape() as tape:
+                fake_images = self._generate(latent, labels, own, update_state)
+                fake_images = self._noisy(batches.packed(fake_images, self.packing), 2 * own)
+                fake_logits = self._discriminate(fake_images, labels, 3 * own, update_state=False)
+                loss = self.objective.generator_loss(real_logits, fake_logits)
+                scaled = self.generator_optimizer.scale_loss(loss)
+            return (tape.gradient(scaled, variables), loss), ()
+
+        (gradients, loss), _ = accumulated(
+            self.accumulate, gradients_of, (latent, labels, real_logits)
+        )
         norm = optimizers.gradient_norm(gradients, self.generator_optimizer)
         return (gradients, variables), {"loss/generator": loss, "gradient_norm/generator": norm}
 
+    def _penalties(self, real_images, fake_images, labels, use):
+        """The weighted penalties by name. D's blocks keep their activations: see `layers`."""
+
+        def discriminator(images, labels):
+            return self._discriminate(images, labels, 3 * use + 2, update_state=False)
+
+        with activations_kept():
+            return {
+                f"penalty/{penalty.name}": penalty(
+                    self.iteration,
+                    discriminator,
+                    real_images,
+                    fake_images,
+                    labels,
+                    self._seed(_PENALTIES, use * len(self.penalties) + number),
+                )
+                for number, penalty in enumerate(self.penalties)
+            }
+
     # ---------------------------------------------------------------- the players
 
-    def _generate(self, latent, labels, use, *, update_state):
+    def _generate(self, latent, labels, use, update_state):
         inputs = {"latent": latent}
         if self.conditional:
             inputs["labels"] = labels
         return self._play(self.generator, inputs, 2 * use, update_state)
 
-    def _discriminate_both(self, real_images, fake_images, labels, use):
+    def _discriminate_both(self, real_images, fake_images, labels, use, update_state):
         """D's logits of both minibatches, in one call unless D has batch statistics.
 
         One call makes one larger matrix product of two smaller ones. Batch norm
@@ -262,15 +317,16 @@ class GAN(keras.Model):
         """
         if self._has_batch_statistics:
             return (
-                self._discriminate(real_images, labels, 3 * use),
-                self._discriminate(fake_images, labels, 3 * use + 1),
+                self._discriminate(real_images, labels, 3 * use, update_state),
+                self._discriminate(fake_images, labels, 3 * use + 1, update_state),
             )
         both = tf.concat([real_images, fake_images], axis=0)
         both_labels = None if labels is None else tf.concat([labels, labels], axis=0)
-        return tf.split(self._discriminate(both, both_labels, 3 * use), 2, axis=0)
+        return tf.split(self._discriminate(both, both_labels, 3 * use, update_state), 2, axis=0)
 
-    def _discriminate(self, images, labels, use, update_state=True):
-        inputs = {"images": images}
+    def _discriminate(self, images, labels, use, update_state):
+        """D(T(x)): whoever asks D, G and the penalties too, asks about augmented images."""
+        inputs = {"images": self._augmented(images, use)}
         if self.conditional:
             inputs["labels"] = labels
         return self._play(self.discriminator, inputs, 2 * use + 1, update_state)
@@ -279,28 +335,17 @@ class GAN(keras.Model):
         """Calls `network` in training mode.
 
         Its dropout is keyed by (seed, iteration, use). Its other state (moving
-        statistics, the u of spectral norm) moves only where `update_state`: in
-        the player's own update and on the batches of that update, so that D's
-        step leaves all of G alone, and G's all of D.
+        statistics, the u of spectral norm) moves only where `update_state`, a bool or a
+        bool tensor: in the player's own update and on the batches of that update (their
+        last part), so that D's step leaves all of G alone, and G's all of D.
         """
-        seeds = self._network_seeds(network, use)
-        with keras.StatelessScope(state_mapping=seeds) as scope:
-            outputs = network(inputs, training=True)
-        if update_state:
-            for variable in network.non_trainable_weights:
-                value = scope.get_current_value(variable)
-                if value is not None:
-                    variable.assign(value)
+        outputs, moved = players.play(network, inputs, self._seed(_NETWORKS, use))
+        if update_state is not False:
+            for variable, value in moved:
+                if update_state is not True:
+                    value = tf.where(update_state, value, variable.value)
+                variable.assign(value)
         return outputs
-
-    def _network_seeds(self, network, use):
-        weights = {id(v) for v in network.non_trainable_weights}
-        states = [v for v in network.non_trainable_variables if id(v) not in weights]
-        seed = self._seed(_NETWORKS, use)
-        return [
-            (state, tf.bitcast(tf.random.experimental.stateless_fold_in(seed, n), tf.uint32))
-            for n, state in enumerate(states)
-        ]
 
     def _seed(self, role: int, use: int) -> tf.Tensor:
         """An int32 pair, a function of (seed, iteration, role, use)."""
@@ -320,21 +365,15 @@ class GAN(keras.Model):
         if self.instance_noise_steps is not None:
             progress = tf.cast(self.iteration.value, tf.float32) / self.instance_noise_steps
             stddev *= tf.maximum(0.0, 1.0 - progress)
-        noise = tf.random.stateless_normal(tf.shape(images), self._seed(_NOISE, use))
+        noise = tf.random.stateless_normal(tf.shape(images), self._seed(_IMAGES, use))
         return images + stddev * noise
 
-    def _update_average(self):
-        """generator_ema += (1 - decay) (generator - generator_ema), buffers included.
-
-        The decay starts low, at (1 + t) / (10 + t), so that short runs are not
-        an average of the initial weights.
-        """
-        if self.generator_ema is None:
-            return
-        t = tf.cast(self.iteration.value, tf.float32)
-        rate = 1.0 - tf.minimum(self.ema_decay, (1.0 + t) / (10.0 + t))
-        for average, weight in zip(self.generator_ema.weights, self.generator.weights, strict=True):
-            average.assign_add(rate * (weight.value - average.value))
+    def _augmented(self, images, use):
+        if not self.augment:
+            return images
+        images = batches.unpacked(images, self.packing)
+        images = augmentation.augmented(images, self.augment, self._seed(_IMAGES, use))
+        return batches.packed(images, self.packing)
 
     # ---------------------------------------------------------------- what is logged
 
@@ -346,29 +385,7 @@ class GAN(keras.Model):
         """The names of what the compiled game logs; none before `compile`."""
         if getattr(self, "objective", None) is None:
             return []
-        own = [self.objective.value_name] if self.objective.value_name else []
-        return [
-            "V(D,G)",
-            *own,
-            "D(x)",
-            "D(G(z))",
-            "loss/discriminator",
-            "loss/generator",
-            *(f"penalty/{p.name}" for p in self.penalties),
-            "gradient_norm/discriminator",
-            "gradient_norm/generator",
-        ]
-
-    def _report(self, real_logits, fake_logits, game_loss):
-        real, fake = self.objective.log_odds(real_logits, fake_logits)
-        report = {
-            "V(D,G)": objectives.value_function(real, fake),
-            "D(x)": tf.reduce_mean(tf.sigmoid(real)),
-            "D(G(z))": tf.reduce_mean(tf.sigmoid(fake)),
-        }
-        if self.objective.value_name:
-            report[self.objective.value_name] = -game_loss
-        return report
+        return reports.names(self.objective, self.penalties)
 
     def _measure(self, values):
         for mean in self.metrics:
@@ -379,32 +396,19 @@ class GAN(keras.Model):
 
     def _minibatches(self, data):
         """Splits a batch of k*m images into k minibatches [(images, labels), ...]."""
-        images, labels = data if isinstance(data, tuple | list) else (data, None)
-        if isinstance(images, tuple | list) or images is None:
-            raise ConfigError("A batch should be `images` or `(images, labels)`.")
-        if self.conditional and labels is None:
-            raise ConfigError("This GAN is conditional: give it (images, labels).")
-        images = batches.as_float(images)
-        wanted = self.generator.output_shape[1:]
-        if not images.shape[1:].is_compatible_with(wanted):
-            raise ConfigError(
-                f"Images should be of shape (batch, {', '.join(map(str, wanted))}), as the "
-                f"generator makes them. Received: {tuple(images.shape)}."
-            )
-        k, packs = self.discriminator_steps, self.discriminator_steps * self.packing
-        size = images.shape[0]
-        advice = (
-            f"A batch should hold discriminator_steps * m images, a multiple of {packs} "
-            f"(discriminator_steps={k}, packing={self.packing})"
+        minibatches = batches.minibatches(
+            data,
+            self.discriminator_steps,
+            self.packing * self.accumulate,
+            self.generator.output_shape[1:],
+            self.conditional,
         )
-        if size is not None and size % packs:
-            raise ConfigError(f"{advice}. Received: {size}.")
-        if packs > 1 and size is None:
-            tf.debugging.assert_equal(tf.shape(images)[0] % packs, 0, advice)
-        if not self.conditional:
-            return [(minibatch, None) for minibatch in batches.split(images, k)]
-        labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
-        return list(zip(batches.split(images, k), batches.split(labels, k), strict=True))
+        if not self.flip:
+            return minibatches
+        return [
+            (augmentation.flipped(images, self._seed(_IMAGES, k)), labels)
+            for k, (images, labels) in enumerate(minibatches)
+        ]
 
     def make_train_function(self, force: bool = False):
         """Keras' hook: one call is one step, or many rounds where a program is set."""
@@ -425,7 +429,7 @@ class GAN(keras.Model):
             raise ConfigError(
                 f"`updates` should be alternating or simultaneous. Received: {self.updates!r}."
             )
-        for name in ("discriminator_steps", "packing", "instance_noise_steps"):
+        for name in ("discriminator_steps", "packing", "instance_noise_steps", "accumulate"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise ConfigError(f"`{name}` should be at least 1. Received: {value}.")
@@ -434,20 +438,3 @@ class GAN(keras.Model):
                 "`instance_noise` should be a standard deviation, a finite number >= 0. "
                 f"Received: {self.instance_noise}."
             )
-
-
-def _as_penalties(given: Any) -> tuple[penalties_module.Penalty, ...]:
-    if isinstance(given, Mapping) and all(isinstance(o, Mapping) for o in given.values()):
-        return penalties_module.get(given)
-    if isinstance(given, Iterable) and all(isinstance(p, penalties_module.Penalty) for p in given):
-        return tuple(given)
-    raise ConfigError(
-        "`penalties` should be a table like {'r1': {'weight': 0.1}}, or Penalty objects. "
-        f"Received: {shown(given)}."
-    )
-
-
-def _copy(network: keras.Model) -> keras.Model:
-    copy = keras.models.clone_model(network)
-    copy.set_weights(network.get_weights())
-    return copy

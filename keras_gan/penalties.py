@@ -9,12 +9,13 @@ often it is computed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from keras_gan.errors import ConfigError, suggestion
+from keras_gan.values import shown
 
 Discriminator = Callable[[tf.Tensor, Any], tf.Tensor]
 
@@ -125,15 +126,31 @@ class Penalty:
         return tf.cond(tf.equal(iteration % self.every, 0), compute, lambda: tf.constant(0.0))
 
 
-def get(table: Mapping[str, Mapping[str, float]]) -> tuple[Penalty, ...]:
-    """Builds penalties from `{"r1": {"weight": 0.1, "every": 4}, ...}`."""
+def get(given: Any) -> tuple[Penalty, ...]:
+    """Builds penalties from `{"r1": {"weight": 0.1, "every": 4}, ...}`.
+
+    Penalty objects are taken as they are.
+
+    Raises:
+        ConfigError: anything else, an option that does not exist, no weight.
+    """
+    if isinstance(given, Mapping) and all(isinstance(o, Mapping) for o in given.values()):
+        return tuple(_from_options(name, options) for name, options in given.items())
+    if isinstance(given, Iterable) and all(isinstance(p, Penalty) for p in given):
+        return tuple(given)
+    raise ConfigError(
+        "`penalties` should be a table like {'r1': {'weight': 0.1}}, or Penalty objects. "
+        f"Received: {shown(given)}."
+    )
+
+
+def _from_options(name: str, options: Mapping[str, float]) -> Penalty:
     known = {field.name for field in dataclasses.fields(Penalty)} - {"name"}
-    for name, options in table.items():
-        for option in options:
-            if option not in known:
-                raise ConfigError(
-                    f"The penalty `{name}` has no option `{option}`.{suggestion(option, known)}"
-                )
-        if name in PENALTIES and "weight" not in options:
-            raise ConfigError(f"The penalty `{name}` needs a weight: penalties.{name}.weight.")
-    return tuple(Penalty(name, **{"weight": 0.0, **options}) for name, options in table.items())
+    for option in options:
+        if option not in known:
+            raise ConfigError(
+                f"The penalty `{name}` has no option `{option}`.{suggestion(option, known)}"
+            )
+    if name in PENALTIES and "weight" not in options:
+        raise ConfigError(f"The penalty `{name}` needs a weight: penalties.{name}.weight.")
+    return Penalty(name, **{"weight": 0.0, **options})

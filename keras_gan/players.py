@@ -1,10 +1,11 @@
-"""What two networks have to be to play with each other, told before they do."""
+"""What two networks have to be to play with each other, and a call of one of them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from keras_gan.errors import ConfigError
 
@@ -12,6 +13,29 @@ from keras_gan.errors import ConfigError
 def named_inputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
     """The inputs of a functional model, by name."""
     return {tensor.name: tensor for tensor in network.inputs}
+
+
+def play(
+    network: keras.Model, inputs: dict[str, tf.Tensor], seed: tf.Tensor
+) -> tuple[tf.Tensor, list[tuple[keras.Variable, tf.Tensor]]]:
+    """Calls a network in training mode, and changes nothing.
+
+    Args:
+        network: a player.
+        inputs: its inputs by name.
+        seed: int32 (2,), of all its dropout.
+
+    Returns:
+        (outputs, [(variable, value that the call would have given it), ...]).
+    """
+    weights = {id(v) for v in network.non_trainable_weights}
+    seeds = [v for v in network.non_trainable_variables if id(v) not in weights]
+    fold = tf.random.experimental.stateless_fold_in
+    mapping = [(v, tf.bitcast(fold(seed, n), tf.uint32)) for n, v in enumerate(seeds)]
+    with keras.StatelessScope(state_mapping=mapping) as scope:
+        outputs = network(inputs, training=True)
+    values = [(v, scope.get_current_value(v)) for v in network.non_trainable_weights]
+    return outputs, [(v, value) for v, value in values if value is not None]
 
 
 def check_networks(generator: Any, discriminator: Any, packing: int) -> None:

@@ -15,17 +15,19 @@ import contextlib
 import datetime
 import functools
 import json
+import math
 import os
-import platform
 import shutil
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from keras_gan import __version__
-from keras_gan.config import Config, load_config
+from keras_gan import reading, strict_yaml
+from keras_gan.config import Config, parse_config
 from keras_gan.errors import ConfigError, KerasGanWarning, RunError
 from keras_gan.files import write_text
+from keras_gan.values import check_value
+from keras_gan.versions import versions
 
 if TYPE_CHECKING:
     import keras
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from keras_gan.gan import GAN
 
 CONFIG, FACTS, METRICS = "config.yaml", "run.json", "metrics.jsonl"
+LONGEST_ROW = 2**20  # bytes of a line of METRICS
 
 
 class Run:
@@ -52,19 +55,25 @@ class Run:
         if not self.path.is_dir():
             raise RunError(f"There is no run {path}. `keras-gan runs` lists those there are.")
         try:
-            self.facts = json.loads((self.path / FACTS).read_text("utf-8"))
-            self.sample_shape = tuple(int(n) for n in self.facts["sample_shape"])
-            self.num_samples = int(self.facts["num_samples"])
-            names = self.facts["class_names"]
-            self.class_names = None if names is None else tuple(str(n) for n in names)
-            self.created = str(self.facts["created"])
-            self.config = load_config(self.path / CONFIG)
-        except ConfigError as error:
-            raise RunError(f"{path} is not a run directory: {error}") from error
+            _check_links(self.path)
+            self.facts = reading.table(self.path / FACTS, _LARGEST_FACTS)
+            self.sample_shape = _shape(self.facts["sample_shape"])
+            self.num_samples = check_value("num_samples", self.facts["num_samples"], int)
+            self.class_names = _names(self.facts["class_names"])
+            self.created = check_value("created", self.facts["created"], str)
         except FileNotFoundError as error:
             raise RunError(f"{path} is not a run directory: it has no {FACTS}.") from error
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise RunError(f"{path} is not a run directory: its {FACTS} is damaged.") from error
+        except (OSError, ValueError, KeyError, ConfigError) as error:
+            why = f": {error}" if isinstance(error, ConfigError) else "."
+            raise RunError(f"{path} is not a run directory: its {FACTS} is damaged{why}") from error
+        try:
+            file = self.path / CONFIG
+            self.config = parse_config(reading.text(file, strict_yaml.LARGEST), str(file))
+        except ConfigError as error:
+            raise RunError(f"{path} is not a run directory: {error}") from error
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise RunError(f"{path} is not a run directory: Can't read {file}: {why}.") from error
 
     @classmethod
     def create(
@@ -89,7 +98,7 @@ class Run:
             "class_names": None if class_names is None else list(class_names),
             "num_samples": num_samples,
             "created": now.isoformat(),
-            "versions": _versions(),
+            "versions": versions(),
         }
         missing = [folder for folder in (path, *path.parents) if not folder.exists()]
         mine: list[Path] = []
@@ -140,6 +149,7 @@ class Run:
         """
         from keras_gan import building, checkpoints
 
+        building.check_size(self.config, self.sample_shape, self.num_classes)
         gan = building.build_gan(
             self.config, self.sample_shape, self.num_classes, precision="float32"
         )
@@ -159,8 +169,8 @@ class Run:
         """The rows of metrics.jsonl, in order; a line that is still being written is left out."""
         rows = []
         with contextlib.suppress(OSError):
-            for line in (self.path / METRICS).read_text("utf-8", "replace").splitlines():
-                with contextlib.suppress(ValueError):
+            for line in reading.lines(self.path / METRICS, LONGEST_ROW):
+                with contextlib.suppress(ValueError, RecursionError):
                     rows.append(json.loads(line))
         return [row for row in rows if isinstance(row, dict)]
 
@@ -182,13 +192,18 @@ def load(path: str | Path | None = None, checkpoint: Literal["newest", "best"] =
     """
     if path is not None:
         return Run(path, checkpoint)
-    runs = list_runs()
-    if not runs:
-        raise RunError(
-            f"There are no runs in {runs_root()}. `keras-gan fit digits` makes one in a minute."
-        )
+    runs = _at_least_one()
     begun = [run for run in runs if any(run.checkpoints.glob("[0-9]*"))]
     return Run((begun or runs)[-1].path, checkpoint)
+
+
+def newest() -> Run:
+    """The run that was made last under `runs_root()`, whether it has a checkpoint or not yet.
+
+    Raises:
+        RunError: there are none.
+    """
+    return _at_least_one()[-1]
 
 
 def list_runs() -> list[Run]:
@@ -200,9 +215,43 @@ def list_runs() -> list[Run]:
     return sorted(runs, key=lambda run: (run.created, str(run.path)))
 
 
+def _at_least_one() -> list[Run]:
+    runs = list_runs()
+    if not runs:
+        raise RunError(
+            f"There are no runs in {runs_root()}. `keras-gan fit digits` makes one in a minute."
+        )
+    return runs
+
+
 def runs_root() -> Path:
     """The folder of all runs: $KERAS_GAN_RUNS, by default ./runs."""
     return Path(os.environ.get("KERAS_GAN_RUNS", "runs"))
+
+
+_LARGEST_FACTS = 2**24  # bytes
+_LARGEST_SAMPLE, _MOST_CLASSES = 2**26, 2**16  # a sample's numbers
+
+
+def _shape(given: Any) -> tuple[int, ...]:
+    shape = tuple(check_value("sample_shape", given, list[int]))
+    if len(shape) not in (1, 3) or min(shape) < 1 or math.prod(shape) > _LARGEST_SAMPLE:
+        raise ConfigError(f"`sample_shape` should be that of images or points. Received: {shape}.")
+    return shape
+
+
+def _names(given: Any) -> tuple[str, ...] | None:
+    names = check_value("class_names", given, list[str] | None)
+    if names is not None and len(names) > _MOST_CLASSES:
+        raise ConfigError(f"`class_names` should be at most {_MOST_CLASSES:,}.")
+    return None if names is None else tuple(names)
+
+
+def _check_links(run: Path) -> None:
+    """Raises RunError where parts of a run are links: to write them is to write elsewhere."""
+    for part in (*run.iterdir(), *run.glob("*/*")):
+        if part.is_symlink():
+            raise RunError(f"{part} is a link. Put what it leads to in its place.")
 
 
 def check_new(path: Path) -> None:
@@ -213,13 +262,15 @@ def check_new(path: Path) -> None:
         RunError: it can't be written.
     """
     try:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            path.lstat()  # ValueError: a name that no file can have
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             what = f"{path} already exists"
             if (path / FACTS).exists():
                 what += f"; `keras-gan fit --resume {path}` goes on with it"
             raise ConfigError(f"{what}. Name another --run-dir for a new run.")
-    except OSError as error:
-        raise _unwritable(path, error.strerror or str(error)) from error
+    except (OSError, ValueError) as error:
+        raise _unwritable(path, getattr(error, "strerror", None) or str(error)) from error
     parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
     if not parent.is_dir():
         raise _unwritable(path, f"{parent} is not a folder")
@@ -248,17 +299,3 @@ def _free_name(recipe: str, now: datetime.datetime) -> Path:
     while path.exists():
         path, number = base.with_name(f"{base.name}_{number}"), number + 1
     return path
-
-
-def _versions() -> dict[str, str]:
-    import keras
-    import numpy
-    import tensorflow
-
-    return {
-        "keras_gan": __version__,
-        "keras": keras.__version__,
-        "tensorflow": tensorflow.__version__,
-        "numpy": numpy.__version__,
-        "python": platform.python_version(),
-    }

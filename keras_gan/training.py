@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import math
-import signal
-import threading
 from collections.abc import Iterable
-from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 
-from keras_gan import building, callbacks, checkpoints, engine, rows
+from keras_gan import building, callbacks, checkpoints, engine, locks, memory, recovery, signals
 from keras_gan.config import Config, override
 from keras_gan.data import Source, load_source, located
-from keras_gan.data.densities import DENSITIES
-from keras_gan.errors import ConfigError, RunError
+from keras_gan.errors import ConfigError
 from keras_gan.gan import GAN
-from keras_gan.runs import METRICS, Run, load
-from keras_gan.theory import mixtures
+from keras_gan.runs import Run, load, runs_root
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +58,7 @@ class Training:
                 "engine",
                 f"{compiled}, {self.schedule.steps_per_call} steps a call, {training.precision}",
             ),
+            ("memory", str(memory.estimate(gan, training.batch_size, source.images.nbytes))),
             ("length", f"{training.epochs} epochs of {self.schedule.steps_per_epoch} steps"),
         ]
 
@@ -84,6 +80,7 @@ def prepare(config: Config) -> Training:
     schedule = engine.Schedule(
         source.num_samples, per_round, training.epochs, training.steps_per_call, config.seed
     )
+    building.check_size(config, source.sample_shape, source.num_classes)
     keras.utils.set_random_seed(config.seed)
     gan = building.build_gan(
         config, source.sample_shape, source.num_classes, sample_mean=source.mean()
@@ -121,14 +118,24 @@ def fit(
 
 
 def start(training: Training, run_dir: str | Path | None = None) -> Run:
-    """Makes the run directory of a prepared training."""
-    source = training.source
+    """Makes the run directory of a prepared training.
+
+    Raises:
+        DiskError: there is no room for what the training will write.
+        KerasGanError: see `Run.create`.
+    """
+    config, source = training.config, training.source
+    folder = runs_root() if run_dir is None else Path(run_dir)
+    recovery.check_space(folder, training.gan, config, training.schedule)
     facts = source.sample_shape, source.class_names, source.num_samples
-    return Run.create(training.config, *facts, run_dir)
+    return Run.create(config, *facts, run_dir)
 
 
 def prepare_resume(run: Run, epochs: int | None = None) -> tuple[Training, list[str]]:
     """Prepares to go on with a run from its newest whole checkpoint.
+
+    A run that was killed before its first one starts at its start. Within
+    `locks.held(run.path)` nobody else trains it before `play` does.
 
     Args:
         run: a run, finished or not.
@@ -144,8 +151,9 @@ def prepare_resume(run: Run, epochs: int | None = None) -> tuple[Training, list[
     config = run.config
     if epochs is not None:
         config = override(config, {"training.epochs": epochs})
+    begun = bool(checkpoints.list_checkpoints(run.checkpoints) or run.metrics())
     # The weights come from the checkpoint: the run that was the start may be gone.
-    training = prepare(override(config, {"training.init_from": None}))
+    training = prepare(override(config, {"training.init_from": None}) if begun else config)
     source = training.source
     for what, now, then in (
         ("samples of shape", source.sample_shape, run.sample_shape),
@@ -157,7 +165,7 @@ def prepare_resume(run: Run, epochs: int | None = None) -> tuple[Training, list[
                 f"The data {source.name} have changed since {run.path} was made: "
                 f"{what} {now} in place of {then}."
             )
-    _, warnings = checkpoints.load_newest(training.gan, run.checkpoints)
+    warnings = checkpoints.load_newest(training.gan, run.checkpoints)[1] if begun else []
     return dataclasses.replace(training, config=config), warnings
 
 
@@ -171,29 +179,36 @@ def play(
 
     Returns:
         Whether it came to its end.
+
+    Raises:
+        Interrupted: by a signal.
+        RunError: another process trains the run.
+        DiskError: there is no room, or the run can't be written; checkpoints stay.
+        DivergedError: numbers that are not finite; checkpoints of before stay.
     """
     gan, schedule = training.gan, training.schedule
     iteration = int(gan.iteration.numpy())
     segments = list(_segments(iteration, schedule))  # what can't go on is told before a write
-    rows.drop_rows_after(run.path / METRICS, iteration)
-    run.keep(training.config)  # a longer training goes on as the longer one
-    with _noting_signals() as received:
-        watchers = [*_callbacks(training, run), *extra_callbacks, _StopOnSignal(received)]
+    recovery.check_space(run.path, gan, training.config, schedule)
+    with (
+        locks.held(run.path),
+        recovery.disk_errors(run.path),
+        signals.noted() as received,
+        contextlib.ExitStack() as at_the_end,
+    ):
+        recovery.wind_back(run.path, gan)
+        run.keep(training.config)  # a longer training goes on as the longer one
+        own = callbacks.of_run(training, run.path)
+        for callback in own:
+            at_the_end.callback(callback.close)
+        watchers = [*own, *extra_callbacks, signals.StopOnSignal(received)]
         for segment in segments:
             gan.fit(**segment, callbacks=watchers, verbose=0, shuffle=False)
             if gan.stop_training:
                 break
     if received:
-        raise Interrupted(received[0])
+        raise signals.Interrupted(received[0])
     return int(gan.iteration.numpy()) >= schedule.total_steps
-
-
-class Interrupted(RunError):
-    """Training was ended by a signal, after a checkpoint."""
-
-    def __init__(self, number: int):
-        super().__init__(f"stopped by {signal.Signals(number).name}")
-        self.exit_code = 128 + number
 
 
 def _segments(iteration: int, schedule: engine.Schedule) -> Iterable[dict]:
@@ -242,91 +257,3 @@ def _with_whole_paths(config: Config) -> Config:
     if start is None:
         return config
     return override(config, {"training.init_from": str(Path(start).expanduser().absolute())})
-
-
-def _callbacks(training: Training, run: Run) -> list[keras.callbacks.Callback]:
-    config, source, schedule = training.config, training.source, training.schedule
-    output = config.output
-
-    def steps(epochs: float) -> int:
-        return max(1, math.ceil(epochs * schedule.steps_per_epoch)) if epochs else 0
-
-    return [
-        # The first in the list sees the end of a call first: it takes the time.
-        callbacks.ScalarWriter(
-            run.path,
-            output.scalars_every_steps,
-            schedule.rows_per_round,
-            schedule.total_steps,
-            config,
-        ),
-        _drawing(training, run, steps(output.samples_every_epochs)),
-        callbacks.DiversityWriter(
-            run.path,
-            steps(output.samples_every_epochs),
-            schedule.total_steps,
-            source,
-            config.seed,
-        ),
-        callbacks.HeldOutDiscriminator(
-            run.path, steps(output.held_out_every_epochs), source, config.seed
-        ),
-        callbacks.Checkpointer(
-            run.checkpoints,
-            steps(output.checkpoint_every_epochs),
-            output.checkpoint_every_minutes,
-            output.keep_checkpoints,
-        ),
-        callbacks.Progress(schedule.total_steps, schedule.steps_per_epoch),
-    ]
-
-
-def _drawing(training: Training, run: Run, every: int) -> keras.callbacks.Callback:
-    """What draws the samples: a grid of images, points, or a known density beside p_g."""
-    gan, source = training.gan, training.source
-    if source.name in DENSITIES and not gan.conditional and gan.packing == 1:
-        return callbacks.DensityWriter(run.path, every, mixtures.of_data(source.name))
-    bounds = None
-    if not source.is_image:
-        low, high = float(source.images.min()), float(source.images.max())
-        margin = 0.25 * (high - low)
-        bounds = (low - margin, high + margin)
-    num_classes = source.num_classes if gan.conditional else None
-    count = training.config.output.sample_count
-    return callbacks.SampleWriter(run.path, every, count, num_classes, bounds)
-
-
-class _StopOnSignal(keras.callbacks.Callback):
-    """Ends training at the end of a call once a signal was received.
-
-    Keras clears `stop_training` at the start of a fit, so the handler can't set it.
-    """
-
-    def __init__(self, received: list[int]):
-        super().__init__()
-        self.received = received
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.received:
-            self.model.stop_training = True
-
-
-@contextmanager
-def _noting_signals():
-    """Notes SIGINT and SIGTERM in place of dying of them; yields the list of those received."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-
-    def note(number, frame):
-        if received and number == signal.SIGINT:
-            raise KeyboardInterrupt
-        received.append(number)
-
-    before = {n: signal.signal(n, note) for n in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -8,7 +8,7 @@ import types
 import typing
 from typing import Any, Literal, NoReturn
 
-from keras_gan.errors import ConfigError
+from keras_gan.errors import ConfigError, one_line
 
 
 def check_value(path: str, value: Any, annotation: Any) -> Any:
@@ -27,7 +27,7 @@ def check_value(path: str, value: Any, annotation: Any) -> Any:
         if not any(value == a and type(value) is type(a) for a in arguments):
             known = [str(a).lower() if isinstance(a, bool) else str(a) for a in arguments]
             raise ConfigError(
-                f"`{path}` should be one of {', '.join(known)}. Received: {shown(value)}."
+                f"`{named(path)}` should be one of {', '.join(known)}. Received: {shown(value)}."
             )
         return value
     if origin is list:
@@ -38,27 +38,61 @@ def check_value(path: str, value: Any, annotation: Any) -> Any:
         if not isinstance(value, dict):
             wrong_type(path, "a table of keys and values", value)
         for key in value:
-            if not isinstance(key, str):
-                wrong_type(f"{path} (its keys)", "text", key)
+            check_value(f"{path} (its keys)", key, str)
         return {k: check_value(f"{path}.{k}", v, arguments[1]) for k, v in value.items()}
     if annotation is Any:
-        return value
+        return _plain(path, value, 0)
     if annotation is float and isinstance(value, int | float | str) and not isinstance(value, bool):
         with contextlib.suppress(ValueError, OverflowError):
             if math.isfinite(float(value)):
                 return float(value)
-    elif isinstance(value, annotation) and not (annotation is int and isinstance(value, bool)):
+    elif _is_a(annotation, value):
         return value
     kinds = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}
     wrong_type(path, kinds.get(annotation, annotation.__name__), value)
 
 
+def _is_a(kind: type, value: Any) -> bool:
+    if kind is str and isinstance(value, str):
+        return not any("\ud800" <= c <= "\udfff" for c in value)  # which UTF-8 can't write
+    return isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+
+
+_DEEPEST = 10  # levels of lists and tables in one setting
+
+
+def _plain(path: str, value: Any, depth: int) -> Any:
+    """Returns `value` as what YAML can hold: numbers, texts, lists, tables with texts as keys."""
+    if depth > _DEEPEST:
+        raise ConfigError(f"`{named(path)}` is nested too deeply.")
+    if isinstance(value, dict):
+        for key in value:
+            check_value(f"{path} (its keys)", key, str)
+        return {str(k): _plain(f"{path}.{k}", v, depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(f"{path}.{i}", v, depth + 1) for i, v in enumerate(value)]
+    if value is None or isinstance(value, bool):
+        return value
+    for kind in (int, float, str):
+        if isinstance(value, kind):
+            return str(check_value(path, value, str)) if kind is str else kind(value)
+    wrong_type(path, "a number, text, true, false, a list or a table", value)
+
+
 def wrong_type(path: str, wanted: str, value: Any) -> NoReturn:
     """Raises the ConfigError of a value that should be something else."""
-    raise ConfigError(f"`{path}` should be {wanted}. Received: {shown(value)}.")
+    raise ConfigError(f"`{named(path)}` should be {wanted}. Received: {shown(value)}.")
+
+
+def named(path: str) -> str:
+    """Returns what a message shows of a setting's path, at most 80 characters."""
+    return one_line(path, 80)
 
 
 def shown(value: Any) -> str:
     """Returns what a message shows of a received value, at most 80 characters."""
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # thousands of digits, or of levels
+        text = f"a {type(value).__name__} that is too large to be shown"
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -169,7 +169,7 @@ BAD = [  # (arguments, exit code, what the line must hold)
      "tiny.npz has no labels. Set network.conditioning=none, or use data with labels"),
     (["fit", "mnist_conditional", "--data", "tiny.npz", *SMALL_BATCH], 2, "has no labels."),
     (["fit", "digits", *HUGE_LATENT], 2,
-     "do not fit into memory (a tensor of shape [999999999,1000000000]): make latent.dim or the "),
+     "The networks do not fit into memory: they take 14,901,161,313 GiB of the machine's "),
     (["fit", "digits", "--resume", "RUN"], 2, "Beside --resume only --epochs"),
     (["fit", "--resume", "RUN", "--seed", "3"], 2, "Beside --resume only --epochs"),
     (["fit", "--resume", "no"], 1, "There is no run no. `keras-gan runs` lists those there are."),

@@ -46,6 +46,7 @@ def test_a_fit_says_what_it_does_and_leaves_a_whole_run(cli, tmp_path):
     assert list((run.path / "tensorboard").glob("events.*"))
     names = {p.name for p in run.path.iterdir()}
     assert names == {
+        ".lock",
         "checkpoints",
         "config.yaml",
         "metrics.jsonl",
@@ -81,11 +82,26 @@ def test_a_run_is_not_overwritten_but_the_way_to_go_on_is_named(plain_run, cli):
 
 
 def test_a_finished_run_has_nothing_to_resume(plain_run, cli):
-    before = {p: p.stat().st_mtime_ns for p in plain_run.rglob("*")}
+    before = {p: p.stat().st_mtime_ns for p in plain_run.rglob("[!.]*")}
     result = cli("fit", "--resume", plain_run)
     assert (result.exit_code, result.stdout) == (0, f"{plain_run}\n")
     assert "this run has come to its end; a larger --epochs goes on with it" in result.stderr
-    assert {p: p.stat().st_mtime_ns for p in plain_run.rglob("*")} == before
+    # The lock alone names its last holder.
+    assert {p: p.stat().st_mtime_ns for p in plain_run.rglob("[!.]*")} == before
+
+
+def test_the_latest_run_is_the_one_that_was_made_last_and_can_be_extended(plain_run, cli, tmp_path):
+    for name, created in (("b", "2026-11-20T12:00:00+00:00"), ("a", "2026-11-21T12:00:00+00:00")):
+        run = shutil.copytree(plain_run, tmp_path / "runs" / "digits" / name)
+        facts = json.loads((run / "run.json").read_text())
+        (run / "run.json").write_text(json.dumps({**facts, "created": created}))
+    before = load("runs/digits/b").iteration
+    result = cli("fit", "--resume", "latest", "--epochs", 3)
+    assert (result.exit_code, result.stdout) == (0, "runs/digits/a\n")
+    assert f"  from       step {before} of {before // 2 * 3}\n" in result.stderr
+    assert load("runs/digits/a").iteration == before // 2 * 3
+    assert load("runs/digits/a").config.training.epochs == 3
+    assert load("runs/digits/b").iteration == before
 
 
 def test_a_damaged_metrics_file_does_not_stop_a_resume(plain_run, cli):
@@ -129,3 +145,22 @@ def test_an_interrupted_fit_keeps_a_checkpoint_and_can_be_finished(cli, tmp_path
     assert int(checkpoints.list_checkpoints(Path("run/checkpoints"))[-1].name) == epochs * 23
     iterations = [row["iteration"] for row in load("run").metrics() if "V(D,G)" in row]
     assert iterations == sorted(set(iterations))
+
+
+def test_a_second_sigint_stops_at_once(tmp_path, cli):
+    """In the midst of a long call, of 1,500 steps; the first alone would wait for its end."""
+    command = [PROGRAM, "fit", "digits", "--batch-size=1", "--run-dir=run", *QUICK]
+    command += ["--set=network.discriminator.hidden=[3000, 3000]"]
+    command += ["--set=training.steps_per_call=1500"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not Path("run/checkpoints/000000000").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(2)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert err.endswith("Interrupted.\n")
+    assert [p.name for p in checkpoints.list_checkpoints(Path("run/checkpoints"))] == ["000000000"]

@@ -96,6 +96,13 @@ def test_a_config_holds_no_part_of_another():
         ("name: 2001-01-01", "`name` should be text. Received: datetime.date(2001, 1, 1)."),
         ("data: mnist", "`data` should be a table with the keys name, directory, split,"),
         ("training:", "`training` should be a table with the keys epochs, batch_size,"),
+        (r'name: "\ud800"', "`name` should be text. Received: '\\ud800'."),
+        ("objective: {a: 2001-01-01}", "`objective.a` should be a number, text, true, false, a li"),
+        ("penalties: {r1: {weight: {2: 1}}}", "`penalties.r1.weight (its keys)` should be text."),
+        (
+            f"objective: {{a: {'[' * 12 + ']' * 12}}}",
+            "`objective.a.0.0.0.0.0.0.0.0.0.0.0` is nested too deeply.",
+        ),
         ("objective: hinge", "`objective` should be a table of keys and values. Received: 'hinge'"),
         ("objective: {name: [1]}", "`objective.name` should be text. Received: [1]."),
         ("penalties: {r1: 0.1}", "`penalties.r1` should be a table of keys and values."),
@@ -135,7 +142,9 @@ def test_numbers_that_yaml_takes_for_text_or_whole_pass_as_floats(value, wanted)
     [
         ("a: [", "line 1, column 5: expected the node content, but found '<stream end>'"),
         ("seed:\n\t- 1", "line 2, column 1: found character '\\t' that cannot start any token"),
-        ("seed: !!python/object:os.system 1", "line 1, column 7: could not determine a constr"),
+        ("seed: !!python/object:os.system 1", "line 1, column 7: tags ('tag:yaml.org,2002:python/"),
+        ("seed: ! 1", "line 1, column 7: tags ('!') can't be used"),
+        ("objective: {a: !!binary aGk=}", "line 1, column 16: tags ('tag:yaml.org,2002:binary')"),
         ("seed: 1\nseed: 2", "line 2, column 1: `seed` is given twice"),
         ("training:\n  epochs: 1\n  epochs: 2", "line 3, column 3: `epochs` is given twice"),
         ("data: &a {}\nlatent: *a", "line 2, column 9: references (*) can't be used"),
@@ -144,7 +153,12 @@ def test_numbers_that_yaml_takes_for_text_or_whole_pass_as_floats(value, wanted)
         ("name: a\0b", "unacceptable character #x0000"),
         ("- 1\n- 2", "should hold keys and values. Received: [1, 2]."),
         ("mnist", "should hold keys and values. Received: 'mnist'."),
-        ("[" * 3000, "it is nested too deeply"),
+        ("[" * 21, "line 1, column 21: it is nested too deeply"),
+        ("[" * 10_000, "it is nested too deeply"),
+        (f"a: [{'1,' * 2000}]", "there are more than 2,000 values"),
+        ("#" * 70_000, "it is longer than 65,536 characters"),
+        (f"seed: 0x{'f' * 5000}", "line 1, column 7: Exceeds the limit"),
+        (f"seed: 1{':1' * 1000}.5", "line 1, column 7: int too large to convert to float"),
     ],
 )
 def test_what_is_no_recipe_is_told_in_a_line_with_its_place(text, message):
@@ -167,7 +181,7 @@ def test_anchors_upon_anchors_end_at_once():
     [
         ("none.yaml", None, "Can't read none.yaml: No such file or directory."),
         ("latin.yaml", b"name: caf\xe9", "Can't read latin.yaml: it is not UTF-8 text."),
-        ("long.yaml", b"#" * (2**20 + 1), "long.yaml is too long to be a recipe."),
+        ("long.yaml", b"#" * (2**16 + 1), "long.yaml is too long to be a recipe."),
     ],
 )
 def test_files_that_are_no_recipes(name, content, message, tmp_path, monkeypatch):
@@ -185,7 +199,7 @@ def test_folders_and_devices_are_no_recipes(tmp_path):
 
 def test_an_unknown_recipe_is_named_with_the_nearest():
     assert error_of(load_config, "mnits") == "There is no recipe `mnits`. Did you mean `mnist`?"
-    assert "Known: cifar10, digits," in error_of(load_config, "qqqqqq")
+    assert "Known: cifar10, cifar10_resnet, digits," in error_of(load_config, "qqqqqq")
 
 
 # --------------------------------------------------------------------- overrides

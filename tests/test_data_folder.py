@@ -180,7 +180,7 @@ def test_subfolders_are_classes(folder):
     assert (loose.num_samples, loose.labels, loose.class_names) == (7, None, None)
 
 
-def test_links_are_followed_and_circles_end(folder, tmp_path):
+def test_links_are_followed_where_that_is_wanted_and_circles_end(folder, tmp_path):
     real = tmp_path / "elsewhere" / "cats"
     real.mkdir(parents=True)
     bands().save(real / "1.png")
@@ -189,9 +189,39 @@ def test_links_are_followed_and_circles_end(folder, tmp_path):
     bands().save(folder / "dogs" / "2.png")
     (folder / "dogs" / "again").symlink_to(folder)
     (real / "again").symlink_to(tmp_path)
-    found = source(folder)
+    found = source(folder, follow_links=True)
     assert found.class_names == ("cats", "dogs")
     assert found.num_samples == 2
+
+
+def test_links_within_the_folder_are_followed_always(folder):
+    (folder / "cats").mkdir()
+    bands().save(folder / "cats" / "1.png")
+    (folder / "felines").symlink_to("cats")
+    (folder / "cats" / "2.png").symlink_to("1.png")
+    (folder / "cats" / "3.png").symlink_to("nothing.png")
+    assert source(folder).num_samples == 2
+
+
+def test_links_out_of_the_folder_are_refused_and_counted(folder, tmp_path):
+    (tmp_path / "other").mkdir()
+    bands().save(tmp_path / "other" / "1.png")
+    bands().save(folder / "1.png")
+    (folder / "other").symlink_to(tmp_path / "other")
+    (folder / "2.png").symlink_to("../other/1.png")
+    (folder / "root").symlink_to("/")  # which is not walked through
+    (folder / "notes.txt").symlink_to("/etc/hostname")  # nobody reads it
+    assert error_of(folder) == (
+        f"3 links lead out of {folder}, 2.png to {tmp_path}/other/1.png among them. "
+        "If you know what they lead to: --set data.follow_links=true."
+    )
+    for name in ("other", "root"):
+        (folder / name).unlink()
+    assert "1 link leads out of" in error_of(folder)
+    link = tmp_path / "a link to the folder itself"
+    link.symlink_to(folder)
+    (folder / "2.png").unlink()
+    assert source(link).num_samples == 1
 
 
 def test_what_is_hidden_is_left_out(folder):

@@ -40,6 +40,7 @@ FAMILIES = {
     "mlp": {"hidden": [24, 32], "activations": ["tanh", "gelu"]},
     "maxout": {"hidden": [32]},
     "dcgan": {"width": 4},
+    "resnet": {"width": 4, "max_width": 8, "remat": True},
 }
 
 
@@ -78,6 +79,8 @@ def conditional():
         ("maxout", (28, 28, 1), False),
         ("dcgan", (28, 28, 1), False),
         ("dcgan", (64, 64, 3), True),
+        ("resnet", (28, 28, 1), False),
+        ("resnet", (32, 32, 3), True),
     ],
 )
 def test_a_format_equals_keras_at_every_batch(kind, family, shape, conditional, tmp_path):

@@ -1,11 +1,13 @@
 """GAN.train_step is Algorithm 1: who moves when, on what, and equal however it is run."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import networks, objectives
+from keras_gan import networks, objectives, penalties
 from keras_gan.batches import as_float
 from keras_gan.errors import ConfigError
 from keras_gan.gan import GAN
@@ -27,6 +29,7 @@ def small(
         ),
         "dcgan": ({"width": 4}, {"width": 4, "spectral_norm": True}),
         "maxout": ({"hidden": [16]}, {"units": [8], "pieces": 2}),
+        "resnet": ({"width": 4}, {"width": 4, "spectral_norm": True}),
     }[family]
     players = networks.build(
         family,
@@ -45,6 +48,17 @@ def small(
     }
     gan.compile(**compiled)
     return gan
+
+
+@contextlib.contextmanager
+def policy(name):
+    """Keras' global dtype policy, for layers made within."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
 
 
 def values(network):
@@ -67,7 +81,7 @@ def changed(before, network):
 # ------------------------------------------------------------------ who moves when
 
 
-@pytest.mark.parametrize("family", ["mlp", "dcgan", "maxout"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "maxout", "resnet"])
 def test_a_discriminator_step_moves_only_the_discriminator(family, monkeypatch):
     """Batch-norm statistics of G included: G's update is left out here."""
     gan = small(family)
@@ -82,7 +96,7 @@ def test_a_discriminator_step_moves_only_the_discriminator(family, monkeypatch):
     }
 
 
-@pytest.mark.parametrize("family", ["mlp", "dcgan", "maxout"])
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "maxout", "resnet"])
 def test_a_generator_step_moves_only_the_generator(family):
     """The u of D's spectral norm included."""
     gan = small(family, discriminator={"spectral_norm": True})
@@ -242,6 +256,30 @@ def test_eager_equals_graph_and_xla(family, how):
             np.testing.assert_allclose(x, y, rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.parametrize("how", ["eager", pytest.param("xla", marks=pytest.mark.slow)])
+def test_recomputed_blocks_play_as_kept_ones_do_beside_penalties(how):
+    """Whose double gradients `keras.remat` can't give: they see D without it."""
+    kept, recomputed = (
+        small(
+            "resnet",
+            generator={"remat": remat},
+            discriminator={"remat": remat},
+            compiled={
+                "generator_optimizer": keras.optimizers.SGD(0.05),
+                "discriminator_optimizer": keras.optimizers.SGD(0.05),
+                "penalties": {"r1": {"weight": 0.5}, "gradient_penalty": {"weight": 0.1}},
+            },
+        )
+        for remat in (False, True)
+    )
+    assert train(kept, 2, how=how) == pytest.approx(train(recomputed, 2, how=how), rel=1e-5)
+    for name in ("generator", "discriminator"):
+        for a, b in zip(
+            values(getattr(kept, name)), values(getattr(recomputed, name)), strict=True
+        ):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("family", ["mlp", "dcgan", "maxout"])
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(family):
     first, second, third = small(family), small(family), small(family, seed=1)
@@ -265,33 +303,35 @@ def test_dropout_is_a_function_of_the_iteration(family):
     assert not np.array_equal(a, first._discriminate(images, None, 0, update_state=False))
 
 
-@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("objective", objectives.OBJECTIVES)
-def test_mixed_precision_trains_with_every_objective(precision, objective):
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        gan = small("mlp", compiled={"objective": objective, "penalties": {"r1": {"weight": 0.1}}})
-    finally:
-        keras.config.set_dtype_policy(before)
+PRECISIONS = ["float32", "mixed_float16", "mixed_bfloat16"]
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(
+    ("objective", "penalty"),
+    [(objective, None) for objective in objectives.OBJECTIVES]
+    + [("non_saturating", penalty) for penalty in penalties.PENALTIES],
+)
+def test_every_objective_and_penalty_trains_in_every_precision(precision, objective, penalty):
+    table = {penalty: {"weight": 0.1}} if penalty else {}
+    with policy(precision):
+        gan = small("mlp", compiled={"objective": objective, "penalties": table})
     scaled = isinstance(gan.discriminator_optimizer, keras.optimizers.LossScaleOptimizer)
     assert scaled == (precision == "mixed_float16")
-    start = values(gan.generator)
-    logs = train(gan, how="graph")
+    start = values(gan.generator), values(gan.discriminator)
+    logs = train(gan, rounds=3, how="graph" if scaled else "eager")
     assert all(np.isfinite(v) for v in logs.values()), logs
-    # A loss scale of 2^15 may skip a first step; not all four.
-    assert not equal(start, values(gan.generator))
+    # A loss scale of 2^15 may skip a first step; not all three.
+    assert not equal(start[0], values(gan.generator))
+    assert not equal(start[1], values(gan.discriminator))
     assert {str(w.dtype) for w in gan.generator.weights} == {"float32"}
 
 
 def test_gradient_norms_are_reported_without_the_loss_scale():
     plain = small("mlp", discriminator={"dropout": 0.0})
     logs = train(plain, rounds=1)
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
+    with policy("mixed_float16"):
         scaled = small("mlp", discriminator={"dropout": 0.0})
-    finally:
-        keras.config.set_dtype_policy("float32")
     again = train(scaled, rounds=1)
     for player in ("generator", "discriminator"):
         name = f"gradient_norm/{player}"
@@ -352,9 +392,9 @@ def test_packing_shows_the_discriminator_several_images_at_once(monkeypatch):
     gan, seen = small(packing=2), []
     original = gan._discriminate_both
 
-    def spy(real, fake, labels, use):
+    def spy(real, fake, *rest):
         seen.append((real.numpy(), fake.shape))
-        return original(real, fake, labels, use)
+        return original(real, fake, *rest)
 
     monkeypatch.setattr(gan, "_discriminate_both", spy)
     gan.train_step(tf.constant(IMAGES[:16]))
@@ -488,6 +528,12 @@ def test_logged_values_are_those_of_the_game():
         (lambda: small(instance_noise=float("nan")), "`instance_noise`"),
         (lambda: small(instance_noise_steps=0), "`instance_noise_steps` should be at least 1"),
         (lambda: small(packing=0), "`packing` should be at least 1"),
+        (lambda: small(accumulate=0), "`accumulate` should be at least 1"),
+        (
+            lambda: small(accumulate=3, packing=2).train_step(tf.constant(IMAGES[:8])),
+            "multiple of 6 .*packing x accumulate=6.*Received: 8",
+        ),
+        (lambda: small(augment=["colour"]), "no augmentation `colour`. Did you mean `color`"),
         (lambda: small(compiled={"penalties": "r1"}), "'weight': 0.1.*Received: 'r1'"),
         (lambda: small(compiled={"penalties": ["r1"]}), r"Penalty objects. Received: \['r1'\]"),
         (lambda: small(compiled={"penalties": {"r1": 0.1}}), r"Received: \{'r1': 0.1\}"),

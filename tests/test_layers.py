@@ -1,10 +1,18 @@
-"""Maxout, spectral normalisation and Fourier features against NumPy."""
+"""The layers against NumPy, and recomputation against what it stands for."""
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from keras_gan.layers import FourierFeatures, Maxout, SpectralNormalization
+from keras_gan.layers import (
+    ConditionalBatchNormalization,
+    FourierFeatures,
+    Maxout,
+    Recomputed,
+    SpectralNormalization,
+    activations_kept,
+)
 
 
 def test_maxout_is_the_maximum_of_its_pieces():
@@ -70,9 +78,108 @@ def test_fourier_features_have_at_least_one_octave():
         FourierFeatures(0)
 
 
+def test_conditional_batch_norm_has_a_scale_and_a_shift_for_each_class():
+    rng = np.random.default_rng(0)
+    x = rng.normal(2.0, 3.0, size=(6, 4, 5, 2)).astype("float32")
+    labels = np.array([0, 1, 2, 2, 1, 0])
+    layer = ConditionalBatchNormalization()
+    layer([x, np.eye(3, dtype="float32")[labels]])
+    gamma, beta = rng.normal(size=(2, 3, 2)).astype("float32")
+    layer.gamma.assign(gamma)
+    layer.beta.assign(beta)
+    got = layer([x, np.eye(3, dtype="float32")[labels]], training=True)
+    normalised = (x - x.mean((0, 1, 2))) / np.sqrt(x.var((0, 1, 2)) + 1e-3)
+    expected = gamma[labels][:, None, None] * normalised + beta[labels][:, None, None]
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(layer.normalization.moving_mean, 0.01 * x.mean((0, 1, 2)), rtol=1e-4)
+
+
+def normalised_block():
+    """Spectral norm and batch norm: both kinds of state that a call in training moves."""
+    keras.utils.set_random_seed(0)
+    x = keras.Input((6, 6, 2))
+    y = SpectralNormalization(keras.layers.Conv2D(3, 3, use_bias=False))(x)
+    return keras.Model(x, keras.layers.ReLU()(keras.layers.BatchNormalization()(y)))
+
+
+def gradients(layer, weights, how):
+    x = tf.constant(np.random.default_rng(0).normal(size=(5, 6, 6, 2)), tf.float32)
+
+    def compute():
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=True)
+            loss = tf.reduce_sum(tf.cast(y, tf.float32) * tf.range(3.0))
+        return y, tape.gradient(loss, [x, *[w.value for w in weights]])
+
+    return {"eager": compute, "graph": tf.function(compute)}[how]()
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("how", ["eager", "graph"])
+def test_a_recomputed_block_has_the_outputs_gradients_and_state_of_the_block(how, policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        plain, inner = normalised_block(), normalised_block()
+        recomputed = Recomputed(inner)
+    finally:
+        keras.config.set_dtype_policy(before)
+    first = gradients(plain, plain.trainable_weights, how)
+    second = gradients(recomputed, inner.trainable_weights, how)
+    for a, b in zip(tf.nest.flatten(first), tf.nest.flatten(second), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+    for a, b in zip(plain.weights, inner.weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy(), err_msg=a.path)
+
+
+def test_a_recomputed_block_is_computed_again_and_only_in_training():
+    calls = []
+
+    class Counted(keras.layers.Dense):
+        def call(self, inputs, training=None):
+            calls.append(training)
+            return super().call(inputs)
+
+    layer = Recomputed(Counted(2))
+    x = tf.ones((3, 2))
+    layer(x)
+    for training, in_call, in_gradient in ((True, 1, 1), (False, 1, 0)):
+        with tf.GradientTape() as tape:
+            calls.clear()
+            y = layer(x, training=training)
+            assert len(calls) == in_call
+        calls.clear()
+        tape.gradient(y, layer.layer.kernel.value)
+        assert len(calls) == in_gradient
+
+
+def test_what_is_differentiated_twice_is_kept():
+    block = normalised_block()
+    layer = Recomputed(block)
+    x = tf.constant(np.random.default_rng(0).normal(size=(5, 6, 6, 2)), tf.float32)
+
+    def squared_gradient(layer):
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = tf.reduce_sum(tf.square(layer(x, training=True)))
+            penalty = tf.reduce_sum(tf.square(tape.gradient(y, x)))
+        return outer.gradient(penalty, block.trainable_weights[0].value)
+
+    with pytest.raises(NotImplementedError):
+        squared_gradient(layer)
+    with keras.StatelessScope():  # no state moves, so that both see the same
+        expected = squared_gradient(block)
+    with keras.StatelessScope(), activations_kept():
+        got = squared_gradient(layer)
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "layer",
     [
+        Recomputed(keras.layers.Dense(3)),
         FourierFeatures(4, dtype="float32"),
         Maxout(3, 2, keras.initializers.RandomUniform(-0.1, 0.1)),
         SpectralNormalization(keras.layers.Conv2D(4, 3, use_bias=False)),

@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_gan import networks
 from keras_gan.errors import ConfigError
 from keras_gan.layers import FourierFeatures
+from keras_gan.networks import resnet
 
 SHAPES = [(28, 28, 1), (32, 32, 3), (64, 64, 3)]
 #: Small options, so that the table is quick.
@@ -15,6 +16,7 @@ SMALL = {
     "mlp": ({"hidden": [16, 16]}, {"hidden": [16, 16]}),
     "maxout": ({"hidden": [16]}, {"units": [8], "pieces": 2}),
     "dcgan": ({"width": 4}, {"width": 4}),
+    "resnet": ({"width": 4}, {"width": 4}),
 }
 
 
@@ -177,9 +179,63 @@ def test_dcgan_makes_oblong_images():
     assert generator.output_shape == (None, 28, 44, 3)
 
 
+@pytest.mark.parametrize("shape", [(4, 4, 1), (28, 44, 3), (128, 128, 3), (256, 256, 1)])
+def test_resnet_makes_small_oblong_and_large_images(shape):
+    options = {"width": 1, "max_width": 2}
+    generator, discriminator = built("resnet", shape, generator=options, discriminator=options)
+    assert generator.output_shape == (None, *shape)
+    assert discriminator.output_shape == (None, 1)
+
+
+def test_the_resnets_of_sngan_have_their_published_widths():
+    """Miyato 2018, tables 3 and 5: 256 and 128 throughout for 32x32, 64 to 1,024 for 128x128."""
+
+    def widths(network):
+        return [layer.output.shape[-1] for layer in network.layers if "block" in layer.name]
+
+    small = {"width": 256, "max_width": 256}, {"width": 128, "max_width": 128}
+    generator, discriminator = networks.build(
+        "resnet",
+        latent_dim=128,
+        sample_shape=(32, 32, 3),
+        generator=small[0],
+        discriminator=small[1],
+    )
+    assert widths(generator) == [256] * 3 and widths(discriminator) == [128] * 4
+    assert next(x for x in generator.layers if "reshape" in x.name).output.shape == (
+        *(None, 4, 4),
+        256,
+    )
+    large = {"width": 64, "max_width": 1024}
+    generator, discriminator = networks.build(
+        "resnet", latent_dim=128, sample_shape=(128, 128, 3), generator=large, discriminator=large
+    )
+    assert widths(generator) == [1024, 512, 256, 128, 64]
+    assert widths(discriminator) == [64, 128, 256, 512, 1024, 1024]
+
+
+def test_resnet_doubles_by_repeating_pixels():
+    x = np.random.default_rng(0).normal(size=(2, 3, 5, 4)).astype("float32")
+    inputs = keras.Input(x.shape[1:])
+    got = keras.Model(inputs, resnet._doubled(inputs))(x)
+    np.testing.assert_array_equal(got, x.repeat(2, axis=1).repeat(2, axis=2))
+
+
+def test_resnet_labels_choose_the_scales_of_batch_norm():
+    generator, _ = built("resnet", num_classes=3)
+    names = {type(layer).__name__ for layer in generator._flatten_layers()}
+    assert "ConditionalBatchNormalization" in names
+    plain, _ = built("resnet", num_classes=3, generator={"batch_norm": False})
+    names = {type(layer).__name__ for layer in plain._flatten_layers()}
+    assert not any("BatchNormalization" in name for name in names)
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
+        (lambda: built("resnet", (260, 260, 1)), "up to 256"),
+        (lambda: built("resnet", (2,)), "resnet makes images, not points"),
+        (lambda: built("resnet", generator={"max_width": 3}), "at most max_width=3. Received: 4"),
         (lambda: built("dcgan", (30, 30, 1)), "multiples of 4"),
         (lambda: built("dcgan", (132, 132, 1)), "up to 128"),
         (lambda: built("dcgan", (28, 28, 4)), "1 or 3 channels"),

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from click.testing import CliRunner
 from conftest import real_data
 from PIL import Image
 
+from keras_gan import load
+from keras_gan.checkpoints import list_checkpoints
 from keras_gan.cli import main
 from keras_gan.config import recipe_names
 
@@ -83,6 +86,22 @@ def test_every_command_of_the_readme_runs(workplace, monkeypatch):
     assert done >= 15
     assert Path("samples.npz").exists()
     assert len(list(Path("folder_of_pictures").iterdir())) == 10
+
+
+@pytest.mark.slow
+def test_every_command_of_the_recovery_page_runs(plain_run, cli, tmp_path):
+    """In order, on a run of two epochs, which is the newest one too; the last one starts anew."""
+    page = (Path(__file__).parent.parent / "docs" / "recovery.md").read_text("utf-8")
+    run = shutil.copytree(plain_run, tmp_path / "runs" / "mnist" / "2026-11-20_12-00-00")
+    commands = re.findall(r"^    keras-gan (.*)", page, re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        result = cli(*shlex.split(command.replace("RUN", str(run)).replace("40", "3")))
+        assert result.exit_code == 0, f"{command}: {result.stderr}"
+    assert load(run).config.training.epochs == 3
+    (check,) = re.findall(r"`(sha256sum .*?)`", page)
+    newest = list_checkpoints(run / "checkpoints")[-1]
+    assert subprocess.run(shlex.split(check), cwd=newest, capture_output=True).returncode == 0
 
 
 @pytest.mark.slow

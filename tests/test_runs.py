@@ -163,6 +163,7 @@ def test_a_run_stopped_before_its_first_checkpoint_gives_way(here):
     assert runs.load().path == newer.path  # neither has one
     (older.checkpoints / "000000000").mkdir()
     assert runs.load().path == older.path
+    assert runs.newest().path == newer.path  # which `fit --resume latest` starts at its start
 
 
 def test_keras_gan_runs_names_the_root(here, monkeypatch):
@@ -298,7 +299,8 @@ def test_a_folder_whose_writing_fails_stays_as_it_was(error, tmp_path):
 
 
 def test_the_old_folder_comes_back_where_the_new_one_can_not_take_its_place(tmp_path, monkeypatch):
-    """Stands in for a rename that fails half-way: the old folder comes back."""
+    """Stands in for a system without exchanging renames, and one that fails half-way."""
+    monkeypatch.setattr(files, "_exchange", lambda a, b: False)
     path = tmp_path / "a"
     path.mkdir()
     (path / "b").write_text("old")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import keras
 
 
@@ -14,6 +16,7 @@ class Cadence(keras.callbacks.Callback):
 
     Attributes:
         iteration: rounds played so far.
+        files: what is open while training runs; `close` lets go of it, however that ends.
     """
 
     def __init__(self, every: int, last: int | None = None):
@@ -21,6 +24,7 @@ class Cadence(keras.callbacks.Callback):
         self.every = every
         self.last = last
         self.iteration = 0
+        self.files = contextlib.ExitStack()
 
     def on_train_begin(self, logs=None):
         self.iteration = int(self.model.iteration.numpy())
@@ -35,6 +39,13 @@ class Cadence(keras.callbacks.Callback):
         if self.every == 0:
             return False
         return self.iteration // self.every > before // self.every or self.iteration == self.last
+
+    def on_train_end(self, logs=None):
+        self.close()
+
+    def close(self) -> None:
+        """Keras calls `on_train_end` only where nothing was raised."""
+        self.files.close()
 
     def act(self, iteration: int, logs: dict) -> None:
         raise NotImplementedError

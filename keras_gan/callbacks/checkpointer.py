@@ -7,29 +7,32 @@ from pathlib import Path
 
 from keras_gan import checkpoints
 from keras_gan.callbacks.cadence import Cadence
+from keras_gan.files import flush
+from keras_gan.rows import BOARD
+from keras_gan.runs import METRICS
 
 
 class Checkpointer(Cadence):
     """Writes checkpoints: before the first step, at its cadence and at the end.
 
     Args:
-        folder: the run's `checkpoints/`.
+        run: the run directory.
+        writer: of the run's checkpoints.
         every: iterations between two.
         minutes: and at least so often; 0 for iterations only.
-        keep: how many of the newest are kept.
     """
 
-    def __init__(self, folder: Path, every: int, minutes: float, keep: int):
+    def __init__(self, run: Path, writer: checkpoints.Writer, every: int, minutes: float):
         super().__init__(every)
-        self.folder = folder
+        self.run = run
+        self.writer = writer
         self.minutes = minutes
-        self.keep = keep
         self.last_iteration = -1
         self.last_time = time.monotonic()
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        if not checkpoints.list_checkpoints(self.folder):
+        if not checkpoints.list_checkpoints(self.writer.folder):
             self.act(self.iteration, None)
         self.last_iteration = self.iteration
         self.last_time = time.monotonic()
@@ -39,10 +42,14 @@ class Checkpointer(Cadence):
         return late or super().due(before)
 
     def act(self, iteration, logs):
-        checkpoints.save(self.model, self.folder, self.keep)
+        # First the logs: those of before a checkpoint are never written again.
+        for log in (self.run / METRICS, *(self.run / BOARD).rglob("*tfevents*")):
+            flush(log)
+        self.writer.save(self.model)
         self.last_iteration = iteration
         self.last_time = time.monotonic()
 
     def on_train_end(self, logs=None):
         if self.last_iteration != self.iteration:
             self.act(self.iteration, logs)
+        super().on_train_end(logs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 from keras_gan.callbacks.cadence import Cadence
 from keras_gan.files import replaced_file
+from keras_gan.rows import BOARD, Board
 from keras_gan.theory import figures, snapshots
 from keras_gan.theory.mixtures import Mixture
 
@@ -25,18 +27,19 @@ class DensityWriter(Cadence):
 
     Args:
         run: the run directory.
-        every: iterations between two frames.
+        every: iterations between two frames; 0 for none but the first and the last.
+        last: the training's last iteration.
         mixture: the density behind the data.
     """
 
-    def __init__(self, run: Path, every: int, mixture: Mixture):
-        super().__init__(every)
+    def __init__(self, run: Path, every: int, last: int, mixture: Mixture):
+        super().__init__(every, last)
         self.run = run
         self.mixture = mixture
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self.writer = tf.summary.create_file_writer(str(self.run / "tensorboard"))
+        self.board = self.files.enter_context(contextlib.closing(Board(self.run / BOARD)))
         self.observer = snapshots.Observer(self.model, self.mixture)
         if self.iteration == 0:
             self.act(0, None)
@@ -45,13 +48,15 @@ class DensityWriter(Cadence):
         figure = figures.moments([self.observer.look()], self.mixture)
         path = self.run / "samples" / f"{iteration:09d}.png"
         figures.save(figure, path)
-        with self.writer.as_default(step=iteration), Image.open(path) as frame:
+        with self.board.at(iteration), Image.open(path) as frame:
             tf.summary.image("samples", np.asarray(frame.convert("RGB"))[None])
 
     def on_train_end(self, logs=None):
-        if not (self.run / "samples" / f"{self.iteration:09d}.png").exists():
+        # Not where it was stopped: the uninterrupted training has no frame there.
+        drawn = self.run / "samples" / f"{self.iteration:09d}.png"
+        if self.iteration == self.last and not drawn.exists():
             self.act(self.iteration, None)
-        self.writer.close()
+        super().on_train_end(logs)
         paths = sorted((self.run / "samples").glob("[0-9]*.png"))
         frames = [Image.open(path).convert("RGB") for path in paths]
         chosen = np.unique(np.linspace(0, len(paths) - 1, _MOMENTS).round().astype(int))

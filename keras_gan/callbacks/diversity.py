@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from pathlib import Path
 
@@ -30,22 +31,31 @@ class DiversityWriter(Cadence):
         last: the training's last iteration, which is compared too.
         source: the training data.
         seed: of the latents and of the choice of training images.
+        writer: of the run's checkpoints.
     """
 
-    def __init__(self, run: Path, every: int, last: int, source: Source, seed: int):
+    def __init__(
+        self,
+        run: Path,
+        every: int,
+        last: int,
+        source: Source,
+        seed: int,
+        writer: checkpoints.Writer,
+    ):
         super().__init__(every, last)
         self.run = run
         self.seed = seed
+        self.writer = writer
         rows = np.random.default_rng(seed).permutation(source.num_samples)[:COUNT]
         self.real = flat(source.images[rows])
         self.labels = None if source.labels is None else source.labels[rows]
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self.rows = RowWriter(self.run)
+        self.rows = self.files.enter_context(contextlib.closing(RowWriter(self.run)))
         self.collapsed = False
-        folder = self.run / "checkpoints"
-        self.best = checkpoints.best_distance(folder, self.iteration)
+        self.best = checkpoints.best_distance(self.model, self.writer.folder)
         latent = sampling.draw_latents(self.model, len(self.real), seed=self.seed)
         self.inputs = sampling.inputs(self.model, latent, self.labels)
 
@@ -68,7 +78,7 @@ class DiversityWriter(Cadence):
     def _keep_best(self, distance: float) -> None:
         if distance < self.best:
             self.best = distance
-            checkpoints.save_best(self.model, self.run / "checkpoints", distance)
+            self.writer.save_best(self.model, distance)
 
     def _warn(self, found: Diversity, iteration: int) -> None:
         before, self.collapsed = self.collapsed, found.collapsed
@@ -79,6 +89,3 @@ class DiversityWriter(Cadence):
                 KerasGanWarning,
                 stacklevel=2,
             )
-
-    def on_train_end(self, logs=None):
-        self.rows.close()

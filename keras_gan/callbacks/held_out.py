@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ class HeldOutDiscriminator(Cadence):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self.writer = RowWriter(self.run)
+        self.writer = self.files.enter_context(contextlib.closing(RowWriter(self.run)))
 
     def act(self, iteration, logs):
         labels = self.source.labels[self.rows] if self.model.conditional else None
@@ -57,6 +58,3 @@ class HeldOutDiscriminator(Cadence):
             iteration,
             {"held_out/V(D,G)": gap.value, "held_out/jensen_shannon": gap.jensen_shannon},
         )
-
-    def on_train_end(self, logs=None):
-        self.writer.close()

@@ -32,6 +32,7 @@ class Progress(Cadence):
         self.bar = None
         if sys.stderr.isatty():
             self.bar = tqdm(total=self.total, initial=self.iteration, unit="step", leave=False)
+            self.files.callback(self.bar.close)
 
     def act(self, iteration, logs):
         # The first call compiles, so that the time left is told from its end on.
@@ -46,10 +47,6 @@ class Progress(Cadence):
             print(
                 f"{line}  {self._values(logs)}{self._left(iteration)}", file=sys.stderr, flush=True
             )
-
-    def on_train_end(self, logs=None):
-        if self.bar is not None:
-            self.bar.close()
 
     def _values(self, logs) -> str:
         names = ("V(D,G)", "D(x)", "D(G(z))")

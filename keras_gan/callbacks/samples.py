@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -9,17 +10,20 @@ import tensorflow as tf
 
 from keras_gan import pictures, sampling
 from keras_gan.callbacks.cadence import Cadence
+from keras_gan.rows import BOARD, Board
 
 
 class SampleWriter(Cadence):
     """Draws the same latents every time, with the averaged generator.
 
     Writes `samples/<iteration>.png` and a TensorBoard image; the first is that of
-    the untrained generator. Conditional: one row a class. Points: a density.
+    the untrained generator, the last that of the finished one. Conditional: one row
+    a class. Points: a density.
 
     Args:
         run: the run directory.
-        every: iterations between two grids.
+        every: iterations between two grids; 0 for none but the first and the last.
+        last: the training's last iteration.
         count: samples in a grid.
         num_classes: classes of a conditional GAN, or None.
         bounds: lowest and highest coordinate to draw, for points.
@@ -29,11 +33,12 @@ class SampleWriter(Cadence):
         self,
         run: Path,
         every: int,
+        last: int,
         count: int,
         num_classes: int | None,
         bounds: tuple[float, float] | None = None,
     ):
-        super().__init__(every)
+        super().__init__(every, last)
         self.run = run
         self.count = count
         self.num_classes = num_classes
@@ -41,7 +46,7 @@ class SampleWriter(Cadence):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self.writer = tf.summary.create_file_writer(str(self.run / "tensorboard"))
+        self.board = self.files.enter_context(contextlib.closing(Board(self.run / BOARD)))
         self.columns = None
         labels = None
         if self.num_classes is not None:
@@ -62,10 +67,12 @@ class SampleWriter(Cadence):
         else:
             sheet = pictures.grid(pictures.to_uint8(samples), self.columns)
         pictures.save_png(self.run / "samples" / f"{iteration:09d}.png", sheet)
-        with self.writer.as_default(step=iteration):
+        with self.board.at(iteration):
             tf.summary.image("samples", sheet[None])
 
     def on_train_end(self, logs=None):
-        if not (self.run / "samples" / f"{self.iteration:09d}.png").exists():
+        # Not where it was stopped: the uninterrupted training has no picture there.
+        drawn = self.run / "samples" / f"{self.iteration:09d}.png"
+        if self.iteration == self.last and not drawn.exists():
             self.act(self.iteration, None)
-        self.writer.close()
+        super().on_train_end(logs)

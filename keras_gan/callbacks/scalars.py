@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import tensorflow as tf
 from keras_gan.callbacks.cadence import Cadence
 from keras_gan.config import Config
 from keras_gan.objectives import OPTIMAL_VALUE
-from keras_gan.rows import RowWriter
+from keras_gan.rows import BOARD, Board, RowWriter
 
 
 class ScalarWriter(Cadence):
@@ -37,8 +38,9 @@ class ScalarWriter(Cadence):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self.rows = RowWriter(self.run)
-        self.optimum_writer = tf.summary.create_file_writer(str(self.run / "tensorboard/optimum"))
+        closing = contextlib.closing
+        self.rows = self.files.enter_context(closing(RowWriter(self.run)))
+        self.optimum = self.files.enter_context(closing(Board(self.run / BOARD / "optimum")))
         if self.iteration == 0:
             self._describe()
 
@@ -63,19 +65,15 @@ class ScalarWriter(Cadence):
             times["time/images_per_second"] = self.images_per_second
         self.rows.write(iteration, {**values, **times})
         objective = self.model.objective
-        with self.optimum_writer.as_default(step=iteration):
+        with self.optimum.at(iteration):
             tf.summary.scalar("V(D,G)", OPTIMAL_VALUE)
             if objective.value_name:
                 tf.summary.scalar(objective.value_name, objective.optimum)
 
-    def on_train_end(self, logs=None):
-        self.rows.close()
-        self.optimum_writer.close()
-
     def _describe(self):
         from tensorboard.plugins.hparams import api as hparams
 
-        with self.rows.board.as_default(step=0):
+        with self.rows.board.at(0):
             tf.summary.text("config", f"```yaml\n{self.config.to_yaml()}```")
             hparams.hparams(flatten(self.config.to_dict()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -74,10 +75,15 @@ def _resume(resume, dry_run, recipe, run_dir, assignments, options) -> None:
     epochs = options.pop("epochs")
     if recipe or run_dir or assignments or any(v is not None for v in options.values()):
         raise ConfigError("Beside --resume only --epochs (a longer training) can be given.")
-    from keras_gan import data, runs
+    from keras_gan import data, locks, runs
 
-    run = runs.load(None if resume == "latest" else resume)
+    run = runs.newest() if resume == "latest" else runs.load(resume)
     data.located(run.config.data)
+    with contextlib.nullcontext() if dry_run else locks.held(run.path):
+        _go_on(run, epochs, dry_run)
+
+
+def _go_on(run, epochs: int | None, dry_run: bool) -> None:
     import_tensorflow()
     from keras_gan import training
 
@@ -116,9 +122,12 @@ def _configure(recipe: str, assignments: tuple[str, ...], options: dict[str, Any
 def _play(training, prepared, run) -> None:
     click.echo(f"  run        {run.path}", err=True)
     click.echo(f"  watch      tensorboard --logdir {run.path.parent}", err=True)
+    from keras_gan import signals
+
     try:
-        training.play(prepared, run)
-    except training.Interrupted as stop:
+        with signals.second_ends_process():
+            training.play(prepared, run)
+    except signals.Interrupted as stop:
         click.echo(
             f"Stopped after a checkpoint. Go on with: keras-gan fit --resume {run.path}", err=True
         )

@@ -59,7 +59,7 @@ def located(config: DataConfig) -> DataConfig:
     Raises:
         DataError: they are not there, and can't be downloaded now.
     """
-    directory = config.directory and os.path.abspath(Path(config.directory).expanduser())
+    directory = config.directory and os.path.abspath(_expanded(config.directory))
     config = dataclasses.replace(config, directory=directory)
     loader = _loader(config)
     if loader is tfds.load:
@@ -67,7 +67,7 @@ def located(config: DataConfig) -> DataConfig:
     elif loader is stacked.load:
         tfds.locate(stacked.of_mnist(config))
     elif config.name not in BUNDLED:
-        name = os.path.abspath(Path(config.name).expanduser())
+        name = os.path.abspath(_expanded(config.name))
         config = dataclasses.replace(config, name=name)
     return config
 
@@ -79,7 +79,7 @@ def _loader(config: DataConfig) -> Callable[[DataConfig], Source]:
         return stacked.load
     if not config.name:
         raise DataError("`data.name` should be a data set's name or a path. Received: nothing.")
-    path = Path(config.name).expanduser()
+    path = _expanded(config.name)
     named_as_path = path.name != config.name or path.suffix == ".npz"
     # Names may have a slash (emnist/letters): there, a path that exists comes first.
     if not (named_as_path and path.exists()) and tfds.is_known(config.name):
@@ -100,6 +100,16 @@ def _loader(config: DataConfig) -> Callable[[DataConfig], Source]:
         f"There is no data set `{config.name}`, and no folder of that name."
         f"{_near(config.name, names)}"
     )
+
+
+def _expanded(text: str) -> Path:
+    """The path that a text names, there or not."""
+    try:
+        path = Path(text).expanduser()
+        path.exists()
+        return path
+    except (OSError, ValueError, RuntimeError) as error:  # too long, a NUL in it, no such home
+        raise DataError(f"There can't be a {text}: {getattr(error, 'strerror', error)}.") from error
 
 
 def _near(name: str, names: list[str]) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import math
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 
+from keras_gan import reading
 from keras_gan.config import DataConfig
-from keras_gan.data.source import Source, class_ids, part_of, to_size
+from keras_gan.data.source import LARGEST_BYTES, Source, class_ids, part_of, to_size
 from keras_gan.errors import DataError
 
 #: Names under which the images and labels of a split are looked for.
@@ -30,18 +33,18 @@ def load_npz(config: DataConfig) -> Source:
     """
     path = Path(config.name).expanduser()
     try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.ndarray):
-            raise ValueError("it is a single array, as .npy files are")
-        with archive:
-            arrays = {name: archive[name] for name in archive.files}
+        with reading.opened(path) as file, zipfile.ZipFile(file) as archive:
+            arrays = {name: _member(archive, entry) for name, entry in _wanted(archive).items()}
+            names = [entry.filename.removesuffix(".npy") for entry in archive.infolist()]
     except Exception as error:  # zipfile, zlib and NumPy raise many kinds
-        raise DataError(f"Can't read {path} as an .npz of plain arrays: {error}.") from error
+        raise DataError(
+            f"Can't read {path} as an .npz of plain arrays: {_reason(error)}."
+        ) from error
     splits = _npz_splits(arrays)
     if not splits:
         raise DataError(
             f"{path} has no array named images, x or x_train. It has: "
-            f"{', '.join(sorted(arrays)) or 'nothing'}."
+            f"{', '.join(sorted(names)[:20]) or 'nothing'}."
         )
     split, part = part_of(
         config.split, {name: len(np.atleast_1d(x)) for name, (x, _) in splits.items()}
@@ -52,6 +55,42 @@ def load_npz(config: DataConfig) -> Source:
     ids, names = (None, None) if labels is None else _as_ids(labels, len(images), path)
     images = to_size(images[part], config.image_size, config.channels)
     return Source(config.name, images, None if ids is None else ids[part], names)
+
+
+def _wanted(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+    """The members that may be images or labels, by their arrays' names."""
+    known = {name + suffix for name in (*_IMAGES, *_LABELS) for suffix in ("", "_train", "_test")}
+    entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
+    wanted = {name: entry for name, entry in entries.items() if name in known}
+    size = sum(_declared(archive, entry) for entry in wanted.values())
+    if size > LARGEST_BYTES:
+        raise ValueError(
+            f"its arrays take {size / 2**30:.1f} GiB, of {LARGEST_BYTES / 2**30:.1f} allowed"
+        )
+    return wanted
+
+
+def _declared(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> int:
+    """Bytes that an array will take, by its header; nothing else is unpacked."""
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(f"{entry.filename} is packed in a way that NumPy does not use")
+    with archive.open(entry) as file:
+        shape, _, dtype = _HEADERS[np.lib.format.read_magic(file)](file)
+    if dtype.hasobject:
+        raise ValueError(f"{entry.filename} holds Python objects, which could run code")
+    return max(math.prod(shape) * dtype.itemsize, entry.file_size)
+
+
+def _member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
+    with archive.open(entry) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+#: How a header is read, by the version of the format.
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
 
 
 def _npz_splits(arrays: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np.ndarray | None]]:
@@ -99,6 +138,13 @@ def _as_uint8(images: np.ndarray, path: Path) -> np.ndarray:
         )
     scaled = (images + 1.0) * 127.5 if low < 0 else images * 255.0
     return np.round(scaled).astype(np.uint8)
+
+
+def _reason(error: Exception) -> str:
+    """One line: the libraries' own texts may quote a whole header."""
+    text = "there is not enough memory" if isinstance(error, MemoryError) else str(error)
+    text = " ".join(text.split()).rstrip(".") or type(error).__name__
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 # -------------------------------------------------------------------------- IDX
@@ -149,16 +195,24 @@ def _idx_file(folder: Path, prefix: str, what: str) -> Path | None:
 
 
 def _read_idx(path: Path) -> np.ndarray:
-    """Reads one IDX file of unsigned bytes: magic 0 0 8 rank, big-endian sizes, values."""
+    """Reads one IDX file of unsigned bytes: magic 0 0 8 rank, big-endian sizes, values.
+
+    No more is unpacked than the sizes say, and nothing if they are absurd.
+    """
     try:
-        opener = gzip.open if path.suffix == ".gz" else open
-        with opener(path, "rb") as file:
-            content = file.read()
-        zero, kind, rank = struct.unpack(">HBB", content[:4])
-        if zero or kind != 8 or not 1 <= rank <= 4:
-            raise ValueError("it does not start as a file of unsigned bytes does")
-        shape = struct.unpack(f">{rank}I", content[4 : 4 + 4 * rank])
-        values = np.frombuffer(content, np.uint8, offset=4 + 4 * rank)
-        return values.reshape(shape)
-    except (OSError, EOFError, ValueError, struct.error, zlib.error) as error:
-        raise DataError(f"Can't read {path} as an IDX file: {error}.") from error
+        with reading.opened(path) as packed:
+            file = gzip.GzipFile(fileobj=packed) if path.suffix == ".gz" else packed
+            zero, kind, rank = struct.unpack(">HBB", file.read(4))
+            if zero or kind != 8 or not 1 <= rank <= 4:
+                raise ValueError("it does not start as a file of unsigned bytes does")
+            shape = struct.unpack(f">{rank}I", file.read(4 * rank))
+            size = math.prod(shape)
+            if size > LARGEST_BYTES:
+                raise ValueError(f"its header says {size / 2**30:.1f} GiB")
+            values = file.read(size + 1)
+        if len(values) != size:
+            has = "more" if len(values) > size else len(values)
+            raise ValueError(f"its header says {size} values, and there are {has}")
+        return np.frombuffer(values, np.uint8).reshape(shape)
+    except (OSError, EOFError, ValueError, MemoryError, struct.error, zlib.error) as error:
+        raise DataError(f"Can't read {path} as an IDX file: {_reason(error)}.") from error

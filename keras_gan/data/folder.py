@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from PIL import ExifTags, Image
+from PIL import ExifTags
 
 from keras_gan.config import DataConfig
+from keras_gan.data import picture_files
 from keras_gan.data.source import Source, check_memory, fit_picture, part_of
 from keras_gan.errors import DataError
 
@@ -25,18 +26,20 @@ _WORKERS = 4
 def load(config: DataConfig) -> Source:
     """Loads every picture under the folder, resized and centre-cropped.
 
-    Links are followed; what is hidden (its name starts with a dot) is left out.
+    Links within the folder are followed, and links out of it with `follow_links`;
+    what is hidden (its name starts with a dot) is left out.
     Without `image_size` pictures that all have one size keep it, where it is at
     most 128; others become 64x64. Without `channels` they are grey if all are.
     Subfolders are classes, if every picture lies in one. Files that can't be
-    decoded are left out, named in the notes. The order is a fixed random one of the
+    decoded, or are larger than `picture_files` allows, are left out, named in the notes.
+    The order is a fixed random one of the
     sorted paths, so that a part like train[:90%] has pictures of every class.
 
     Raises:
-        DataError: no pictures, or none that can be decoded.
+        DataError: no pictures, none that can be decoded, or links out of the folder.
     """
     root = Path(config.name).expanduser()
-    files = sorted(f for f in _files(root) if f.suffix.lower() in EXTENSIONS and f.is_file())
+    files = sorted(_files(root, config.follow_links))
     if not files:
         raise DataError(
             f"There are no pictures in {config.name} "
@@ -74,22 +77,48 @@ def load(config: DataConfig) -> Source:
     )
 
 
-def _files(root: Path) -> Iterator[Path]:
-    """All files below `root`, through links too, each folder once."""
-    seen = set()
+def _files(root: Path, follow_links: bool) -> Iterator[Path]:
+    """All files below `root` that are named as pictures, each folder once.
+
+    Raises:
+        DataError: links that lead out of `root`, unless they should be followed.
+    """
+    seen, outside, inside = set(), [], os.path.realpath(root)
     for folder, names, files in os.walk(root, followlinks=True):
-        names[:] = [n for n in names if not n.startswith(".")]
+        names[:] = sorted(n for n in names if not n.startswith("."))
         if (real := os.path.realpath(folder)) in seen:
             names.clear()
             continue
         seen.add(real)
-        yield from (Path(folder, name) for name in files if not name.startswith("."))
+        shown = [n for n in files if not n.startswith(".") and _is_picture(Path(folder, n))]
+        if not follow_links:
+            away = [n for n in (*names, *shown) if _leaves(Path(folder, n), inside)]
+            outside += [Path(folder, n) for n in away]
+            names[:] = [n for n in names if n not in away]
+        yield from (Path(folder, name) for name in shown)
+    if outside:
+        first = min(outside)
+        count = "1 link leads" if len(outside) == 1 else f"{len(outside)} links lead"
+        raise DataError(
+            f"{count} out of {root}, {first.relative_to(root)} to "
+            f"{os.path.realpath(first)} among them. If you know what they lead to: "
+            "--set data.follow_links=true."
+        )
+
+
+def _is_picture(file: Path) -> bool:
+    return file.suffix.lower() in EXTENSIONS and file.is_file()
+
+
+def _leaves(path: Path, inside: str) -> bool:
+    """Whether `path` is a link to something that is not in the folder `inside`."""
+    return path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside)
 
 
 def _header(file: Path) -> tuple[tuple[int, int], str] | str:
     """Returns ((height, width) as seen upright, mode), or why the file can't be opened."""
     try:
-        with Image.open(file) as picture:
+        with picture_files.opened(file) as picture:
             turned = picture.getexif().get(ExifTags.Base.Orientation, 1) >= 5
             return picture.size if turned else picture.size[::-1], picture.mode
     except Exception as error:  # Pillow's decoders raise many kinds
@@ -99,7 +128,7 @@ def _header(file: Path) -> tuple[tuple[int, int], str] | str:
 def _decode(file: Path, size: tuple[int, int], channels: int) -> np.ndarray | str:
     """Returns uint8 (height, width, channels), or why the file can't be decoded."""
     try:
-        with Image.open(file) as picture:
+        with picture_files.opened(file) as picture:
             return fit_picture(picture, size, channels)
     except Exception as error:
         return str(error)

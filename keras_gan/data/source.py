@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import re
 
 import numpy as np
@@ -66,7 +67,7 @@ def part_of(split: str, parts: dict[str, int]) -> tuple[str, slice]:
     Raises:
         DataError: no such split, or a text of another form.
     """
-    match = re.fullmatch(r"(\w+)(?:\[(-?\d+%?)?:(-?\d+%?)?\])?", split.strip())
+    match = re.fullmatch(r"(\w+)(?:\[(-?\d{1,18}%?)?:(-?\d{1,18}%?)?\])?", split.strip())
     if match is None:
         raise DataError(f"data.split should look like train or train[:50000]. Received: {split!r}.")
     name, start, stop = match.groups()
@@ -81,7 +82,7 @@ def part_of(split: str, parts: dict[str, int]) -> tuple[str, slice]:
     return name, slice(row(start), row(stop))
 
 
-LARGEST_BYTES = 8 * 2**30
+LARGEST_BYTES = min(8 * 2**30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
 
 
 def check_memory(name: str, count: int, shape: tuple[int, ...]) -> None:
@@ -127,16 +128,17 @@ def as_mode(picture: Image.Image, mode: str) -> Image.Image:
     16-bit grey becomes 8-bit. Modes I and F do not say what white is: 1, 255 or
     65535, the least that no value exceeds.
     """
-    picture = ImageOps.exif_transpose(picture)
+    ImageOps.exif_transpose(picture, in_place=True)
     if picture.mode.startswith("I") or picture.mode == "F":
-        values = np.nan_to_num(np.asarray(picture, np.float64))
+        values = np.nan_to_num(np.asarray(picture, np.float32))
         white = 65535.0
         if picture.mode in ("I", "F"):
             white = next((w for w in (1.0, 255.0) if values.max(initial=0.0) <= w), white)
-        values = np.clip(np.round(values * (255.0 / white)), 0, 255)
-        picture = Image.fromarray(values.astype(np.uint8))
+        np.clip(values, 0.0, white, out=values)  # in place: pictures may be large
+        values *= 255.0 / white
+        picture = Image.fromarray(np.round(values, out=values).astype(np.uint8))
     if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
+        picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
         picture = Image.alpha_composite(white, picture)
     return picture.convert(mode)

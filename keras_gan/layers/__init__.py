@@ -1,7 +1,16 @@
 """Layers that Keras does not have, one a file."""
 
+from keras_gan.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from keras_gan.layers.fourier_features import FourierFeatures
 from keras_gan.layers.maxout import Maxout
+from keras_gan.layers.recomputed import Recomputed, activations_kept
 from keras_gan.layers.spectral_normalization import SpectralNormalization
 
-__all__ = ["FourierFeatures", "Maxout", "SpectralNormalization"]
+__all__ = [
+    "ConditionalBatchNormalization",
+    "FourierFeatures",
+    "Maxout",
+    "Recomputed",
+    "SpectralNormalization",
+    "activations_kept",
+]

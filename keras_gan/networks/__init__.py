@@ -18,10 +18,10 @@ import keras
 import numpy as np
 
 from keras_gan.errors import ConfigError, suggestion
-from keras_gan.networks import dcgan, maxout, mlp
+from keras_gan.networks import dcgan, maxout, mlp, resnet
 from keras_gan.values import check_value
 
-FAMILIES = {"mlp": mlp, "maxout": maxout, "dcgan": dcgan}
+FAMILIES = {"mlp": mlp, "maxout": maxout, "dcgan": dcgan, "resnet": resnet}
 
 #: Given to builders by the program, not by a recipe.
 _COMMON = {"latent_dim", "sample_shape", "num_classes", "conditioning", "sample_mean"}
@@ -47,7 +47,8 @@ def build(
         sample_shape: (height, width, channels), or (dim,) for points.
         num_classes: number of classes, or None for networks without labels.
         conditioning: how D sees labels, `concat` (Mirza and Osindero 2014) or
-            `projection` (Miyato and Koyama 2018). G concatenates an embedding.
+            `projection` (Miyato and Koyama 2018). G concatenates an embedding, or
+            has conditional batch norm (`resnet`).
         packing: samples that D sees at once (PacGAN, Lin 2018), stacked along
             the last axis.
         sample_mean: float32 `sample_shape` in [-1, 1], the mean training image,

@@ -57,6 +57,19 @@ def embedded_label(labels, num_classes: int, features: int):
     return embedding(one_hot)
 
 
+def image_with_label(images, labels, num_classes: int | None, conditioning: str):
+    """D's first map: the images, with the label as one more channel where asked for.
+
+    The channel is an embedding of height x width values.
+    """
+    if labels is None or conditioning != "concat":
+        return images
+    sides = images.shape[1:3]
+    plane = embedded_label(labels, num_classes, size_of(sides))
+    plane = layers.Reshape((*sides, 1))(plane)
+    return layers.Concatenate(name="image_and_label")([images, plane])
+
+
 def logits(features, labels, num_classes: int | None, conditioning: str, make_dense):
     """D's last layer: float32 (batch, 1), with the label's projection where asked for.
 
@@ -93,6 +106,46 @@ def _maker(layer, spectral_norm: bool):
         return SpectralNormalization(inner, name=name, dtype=dtype)
 
     return make
+
+
+def halvings(
+    family: str,
+    sample_shape: tuple[int, ...],
+    largest: int,
+    channels: tuple[int, ...] | None = (1, 3),
+) -> int:
+    """How often an image's size is halved: at least twice, until 4 pixels or an odd number.
+
+    Args:
+        family: the name of the networks, for messages.
+        sample_shape: of an image.
+        largest: the longest side that the family is for, in pixels.
+        channels: those that it can have, None for any.
+
+    Raises:
+        ConfigError: a shape other than (4a, 4b, one of `channels`) up to `largest`.
+    """
+    if len(sample_shape) != 3:
+        raise ConfigError(
+            f"{family} makes images, not points of shape {sample_shape}: "
+            "use `network.family=mlp` for these data."
+        )
+    if channels and sample_shape[-1] not in channels:
+        raise ConfigError(
+            f"{family} makes images of 1 or 3 channels. Received: {sample_shape[-1]}; "
+            "set data.channels to 1 or 3."
+        )
+    sides = sample_shape[:2]
+    if any(side % 4 or not 4 <= side <= largest for side in sides):
+        raise ConfigError(
+            f"{family} makes images whose sides are multiples of 4 up to "
+            f"{largest}. Received: {sides[0]}x{sides[1]}; set data.image_size, to "
+            f"{min(largest, max(4, round(sides[0] / 4) * 4))} for example."
+        )
+    count = 2
+    while all((side >> count) % 2 == 0 and (side >> count) > 4 for side in sides):
+        count += 1
+    return count
 
 
 def size_of(shape: tuple[int, ...]) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from keras_gan.errors import ConfigError
 from keras_gan.networks import blocks
 
 KERNEL = 4
@@ -43,7 +42,7 @@ def generator(
         ConfigError: a shape other than (4a, 4b, 1 or 3) up to 128.
     """
     blocks.check_conditioning(conditioning)
-    doublings = _doublings(sample_shape)
+    doublings = blocks.halvings("dcgan", sample_shape, LARGEST)
     height, wide, channels = sample_shape
     inputs, x = blocks.latent_with_labels(latent_dim, num_classes)
     first = (height >> doublings, wide >> doublings, _channels(width, doublings - 1))
@@ -87,18 +86,12 @@ def discriminator(
         ConfigError: a shape other than (4a, 4b, channels) up to 128.
     """
     blocks.check_conditioning(conditioning)
-    doublings = _doublings(sample_shape, channels=None)
+    halvings = blocks.halvings("dcgan", sample_shape, LARGEST, channels=None)
     conv, dense = blocks.conv_maker(spectral_norm), blocks.dense_maker(spectral_norm)
     images = keras.Input(sample_shape, name="images")
     labels = blocks.label_input(num_classes)
-    x = images
-    if labels is not None and conditioning == "concat":
-        # The label as one more channel: an embedding of height x width values.
-        area = blocks.size_of(sample_shape[:2])
-        plane = blocks.embedded_label(labels, num_classes, area)
-        plane = layers.Reshape((*sample_shape[:2], 1))(plane)
-        x = layers.Concatenate(name="image_and_label")([x, plane])
-    for level in range(doublings):
+    x = blocks.image_with_label(images, labels, num_classes, conditioning)
+    for level in range(halvings):
         x = conv(_channels(width, level), KERNEL, strides=2, padding="same")(x)
         if batch_norm and level > 0:
             x = layers.BatchNormalization()(x)
@@ -119,28 +112,3 @@ def _activated(x, batch_norm: bool):
 
 def _channels(width: int, level: int) -> int:
     return width * min(2**level, 8)
-
-
-def _doublings(sample_shape: tuple[int, ...], channels: tuple[int, ...] | None = (1, 3)) -> int:
-    """How often the size doubles: at least twice, until 4 pixels or an odd number."""
-    if len(sample_shape) != 3:
-        raise ConfigError(
-            f"dcgan makes images, not points of shape {sample_shape}: "
-            "use `network.family=mlp` for these data."
-        )
-    if channels and sample_shape[-1] not in channels:
-        raise ConfigError(
-            f"dcgan makes images of 1 or 3 channels. Received: {sample_shape[-1]}; "
-            "set data.channels to 1 or 3."
-        )
-    sides = sample_shape[:2]
-    if any(side % 4 or not 4 <= side <= LARGEST for side in sides):
-        raise ConfigError(
-            "dcgan makes images whose sides are multiples of 4 up to "
-            f"{LARGEST}. Received: {sides[0]}x{sides[1]}; set data.image_size, to "
-            f"{min(LARGEST, max(4, round(sides[0] / 4) * 4))} for example."
-        )
-    doublings = 2
-    while all((side >> doublings) % 2 == 0 and (side >> doublings) > 4 for side in sides):
-        doublings += 1
-    return doublings

@@ -1,0 +1,107 @@
+"""How much memory a training will take: an estimate, from the networks' shapes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable
+
+import keras
+import tensorflow as tf
+
+from keras_gan.gan import GAN
+from keras_gan.layers import Recomputed
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """Bytes, by what they hold.
+
+    Attributes:
+        weights: both networks and the averaged generator.
+        optimizers: both optimizers' slots.
+        gradients: those of the larger network; twice where they are summed over parts.
+        activations: what the larger of the two updates keeps for its backward pass.
+        data: the samples, where they stay in memory.
+    """
+
+    weights: int
+    optimizers: int
+    gradients: int
+    activations: int
+    data: int = 0
+
+    @property
+    def total(self) -> int:
+        return sum(dataclasses.astuple(self))
+
+    def __str__(self) -> str:
+        parts = [f"{f.name} {_megabytes(getattr(self, f.name))}" for f in dataclasses.fields(self)]
+        return f"about {_megabytes(self.total)} MB as an estimate: {', '.join(parts)}"
+
+
+def estimate(gan: GAN, batch_size: int, data: int = 0) -> Memory:
+    """What a compiled GAN needs to train.
+
+    Activations are the outputs of the networks' layers in the update that has most: D's
+    sees real and generated samples and keeps, for each penalty, a forward and a backward
+    pass of D on half of them; G's goes through both networks. What the machine's own
+    kernels use on the way, and what TensorFlow takes for itself, is not counted.
+
+    Args:
+        gan: a compiled GAN.
+        batch_size: samples of an update, the paper's m.
+        data: bytes of samples in memory.
+    """
+    samples = batch_size // gan.accumulate
+    seen = samples // gan.packing
+    generator, discriminator = _activations(gan.generator), _activations(gan.discriminator)
+    penalised = _activations(gan.discriminator, recomputed=False)
+    updates = (
+        2 * seen * (discriminator + len(gan.penalties) * penalised),
+        samples * generator + seen * discriminator,
+    )
+    networks = [gan.generator, gan.discriminator]
+    average = gan.generator_ema.weights if gan.generator_ema is not None else []
+    slots = [*gan.generator_optimizer.variables, *gan.discriminator_optimizer.variables]
+    return Memory(
+        weights=_size([w for n in networks for w in n.weights]) + _size(average),
+        optimizers=_size(slots),
+        gradients=max(_size(n.trainable_weights) for n in networks) * min(gan.accumulate, 2),
+        activations=max(updates),
+        data=data,
+    )
+
+
+#: Layers whose output is their input in another shape.
+_VIEWS = (keras.layers.Reshape, keras.layers.Flatten)
+
+
+def _activations(network: keras.Model, recomputed: bool = True) -> int:
+    """Bytes a sample of all layers' outputs; of a recomputed block its outputs, and one inside.
+
+    `recomputed`: whether `Recomputed` layers do so, and do not keep their insides.
+    """
+    kept, inside = 0, [0]
+    for operation in network.operations:
+        if isinstance(operation, Recomputed) and recomputed:
+            inside.append(_activations(operation.layer))
+        elif isinstance(operation, Recomputed):
+            kept += _activations(operation.layer)
+            continue
+        elif isinstance(operation, keras.Model):
+            kept += _activations(operation, recomputed)
+            continue
+        if isinstance(operation, _VIEWS):
+            continue
+        outputs = keras.tree.flatten([node.outputs for node in operation._inbound_nodes])
+        kept += sum(math.prod(t.shape[1:]) * tf.as_dtype(t.dtype).size for t in outputs)
+    return kept + max(inside)
+
+
+def _size(variables: Iterable[keras.Variable]) -> int:
+    return sum(math.prod(v.shape) * tf.as_dtype(v.dtype).size for v in variables)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.3g}" if size < 1e9 else f"{size / 1e6:,.0f}"
