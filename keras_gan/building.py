@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -89,16 +90,20 @@ def _networks(
 def check_size(config: Config, sample_shape: tuple[int, ...], num_classes: int | None) -> None:
     """Tells networks that can't fit into the machine's memory without making them.
 
-    Many large layers, each of which fits, would fill the memory one by one. Resets
-    Keras' global state, names and seeds: to be called before anything is made.
+    Many large layers, each of which fits, would fill the memory one by one.
 
     Raises:
         ConfigError: weights, their average and two slots of an optimizer are too large.
     """
-    with _keras_errors(), keras.StatelessScope(initialize_variables=False):
-        both = _networks(config, sample_shape, num_classes, None)
-        generator, discriminator = (network.count_params() for network in both)
-    keras.backend.clear_session(free_memory=False)
+
+    def counts() -> list[int]:
+        with keras.StatelessScope(initialize_variables=False):
+            both = _networks(config, sample_shape, num_classes, None)
+            return [network.count_params() for network in both]
+
+    # Keras' counters of names and its global policy are a thread's own: ours stay as they are.
+    with _keras_errors(), ThreadPoolExecutor(1) as aside:
+        generator, discriminator = aside.submit(counts).result()
     size = 4 * (4 * generator + 3 * discriminator)
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if size > machine:
