@@ -8,6 +8,8 @@ says how many.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import torch
 from torch import nn
@@ -177,7 +179,7 @@ def jax_mlp(images: np.ndarray, batch_size: int, steps_per_call: int):
     def initial(key, sizes):
         keys = jax.random.split(key, len(sizes) - 1)
         glorot = jax.nn.initializers.glorot_uniform()
-        shapes = zip(sizes, sizes[1:], strict=False)
+        shapes = itertools.pairwise(sizes)
         return [(glorot(k, s), jnp.zeros(s[1])) for k, s in zip(keys, shapes, strict=True)]
 
     def adam(weights, slots, gradients, step):
@@ -189,7 +191,7 @@ def jax_mlp(images: np.ndarray, batch_size: int, steps_per_call: int):
             return w - rate * m / (jnp.sqrt(v) + EPSILON), m, v
 
         three = jax.tree.map(moved, weights, *slots, gradients)
-        return (jax.tree.map(lambda _, t: t[n], weights, three) for n in range(3))
+        return (jax.tree.map(lambda _, t, n=n: t[n], weights, three) for n in range(3))
 
     def discriminator_loss(d, g, real, latent):
         both = jnp.concatenate([real, network("G", g, latent)])
