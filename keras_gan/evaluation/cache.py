@@ -13,7 +13,7 @@ import numpy as np
 from keras_gan.data import Source
 from keras_gan.files import replaced_file
 
-_VERSION = 1  # of what is kept; another one does not read it
+_VERSION = 2  # of what is kept; another one does not read it
 
 
 def cache_root() -> Path:
