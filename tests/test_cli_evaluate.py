@@ -334,3 +334,30 @@ def test_classes_in_order_do_not_change_the_floor():
     )
     (found,), (known,) = metrics.frechet(e), metrics.frechet(shuffled)
     assert found.floor < 2 * known.floor  # the first 300 of sorted classes: ten times
+
+
+def test_stacked_digits_are_judged_by_the_product_of_their_channels(tmp_path):
+    def stacks(source):
+        rows = np.random.default_rng(0).integers(source.num_samples, size=(source.num_samples, 3))
+        images = np.moveaxis(source.images[rows][..., 0], 1, -1)
+        names = tuple(f"{label:03d}" for label in range(1000))
+        labels = (source.labels[rows] @ [100, 10, 1]).astype(np.int32)
+        return Source("stacked_mnist", images, labels, names)
+
+    train, test = (stacks(load_source(DataConfig(split=split))) for split in ("train", "test"))
+    found = extractors.get("classifier", "stacked_mnist", train, test, Cache(None, root=tmp_path))
+    _, probabilities = found.judge(test.images)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
+    right = (probabilities.argmax(axis=1) == test.labels).mean()
+    # A share of 297 stacks, whose digits are drawn with replacement: 4 standard errors.
+    margin = 4 * np.sqrt(found.accuracy * (1 - found.accuracy) / len(test.labels))
+    assert right == pytest.approx(found.accuracy, abs=margin)
+
+
+def test_a_damaged_classifier_is_trained_anew(tmp_path):
+    train = load_source(DataConfig())
+    cache = Cache(None, root=tmp_path)
+    cache.folder.mkdir(parents=True)
+    (cache.folder / "classifier.keras").write_bytes(b"damage")
+    (cache.folder / "classifier.json").write_text('{"accuracy": 0.5}')
+    assert extractors.get("classifier", "digits", train, None, cache).accuracy > 0.9

@@ -25,7 +25,7 @@ from keras_gan.errors import KerasGanError
     type=click.IntRange(0, 2**31 - 1),
     default=0,
     show_default=True,
-    help="Of the samples, and of all that is drawn of the references.",
+    help="Of the samples; the real images beside them are always the same.",
 )
 @click.option(
     "--metric",
@@ -50,7 +50,7 @@ from keras_gan.errors import KerasGanError
     type=click.Choice(["test", "train"]),
     default="test",
     show_default=True,
-    help="Real images to compare with; figures of training images say so in their names.",
+    help="Real images to compare with; fd, kd and the like say so in their names.",
 )
 @click.option("--data", help="Where the data are now, if not where the run had them.")
 @click.option("--data-dir", help="Where tensorflow-datasets has its prepared data.")

@@ -84,8 +84,16 @@ def fidelity(e: Evidence) -> list[Figure]:
 
     name = f"prdc-{e.against}-{e.extractor.name}-{e.count}"
     floor = _floor(lambda: e.cache.arrays(name, compute)) or {}
+    counts = dict.fromkeys(("recall", "coverage"), len(e.reference_features))  # of real images
     return [
-        Figure(f"{name}_{_suffix(e)}", value, None, _number(floor.get(name)), "higher")
+        Figure(
+            f"{name}_{_suffix(e)}",
+            value,
+            # Density is no share.
+            None if name == "density" else _share_error(value, counts.get(name, e.count)),
+            _number(floor.get(name)),
+            "higher",
+        )
         for name, value in dataclasses.asdict(found).items()
     ]
 
@@ -93,15 +101,17 @@ def fidelity(e: Evidence) -> list[Figure]:
 def score(e: Evidence) -> list[Figure]:
     """Classifier score, share of samples that it is sure of, and that are the label asked for."""
     value, spread = classifier_score(e.probabilities)
+    sure = sure_share(e.probabilities)
     floor = _floor(lambda: classifier_score(e.floor_probabilities)[0])
     figures = [
         Figure(f"score_{_suffix(e)}", value, spread, floor, "higher", "error: std over 10 splits"),
         Figure(
             f"sure_{_suffix(e)}",
-            sure_share(e.probabilities),
-            floor=sure_share(e.reference_probabilities),
-            better="higher",
-            note=f"share with p > 0.9; beside it: {e.against} images",
+            sure,
+            _share_error(sure, e.count),
+            _floor(lambda: sure_share(e.floor_probabilities)),
+            "higher",
+            "share with p > 0.9",
         ),
     ]
     if e.labels is not None:
@@ -250,7 +260,13 @@ def mixture(e: Evidence) -> list[Figure]:
     stddevs = known if len(known) else np.array([np.nan])
     return [
         Figure(f"modes_{suffix}", found.modes, floor=len(means), better="higher"),
-        Figure(f"quality_{suffix}", found.quality, None, exact_quality(means.shape[1]), "higher"),
+        Figure(
+            f"quality_{suffix}",
+            found.quality,
+            _share_error(found.quality, e.count),
+            exact_quality(means.shape[1]),
+            "higher",
+        ),
         Figure(f"least_share_{suffix}", float(found.shares.min() / expected), floor=1.0),
         Figure(f"largest_share_{suffix}", float(found.shares.max() / expected), floor=1.0),
         Figure(f"least_stddev_{suffix}", _number(stddevs.min()), floor=1.0),
@@ -320,6 +336,11 @@ def _floor(compute: Callable[[], Any]) -> Any:
 
 def _number(value: np.ndarray | float | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _share_error(share: float, count: int) -> float:
+    """The binomial standard error of a share of `count` samples."""
+    return float(np.sqrt(share * (1.0 - share) / count))
 
 
 def _density(e: Evidence) -> tuple[np.ndarray, float]:
