@@ -45,7 +45,7 @@ class Evidence:
     extractor: Extractor | None
     cache: Cache
     against: str = "test"
-    seen: slice = slice(None)
+    seen: slice = dataclasses.field(default_factory=lambda: slice(None))
 
     @property
     def count(self) -> int:
