@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from keras_gan.cli.common import checkpoint_option, import_tensorflow
+from keras_gan.errors import KerasGanError
 
 
 @click.command()
@@ -24,14 +25,14 @@ from keras_gan.cli.common import checkpoint_option, import_tensorflow
     type=click.IntRange(0, 2**31 - 1),
     default=0,
     show_default=True,
-    help="Of the samples, and of all that is drawn of the references.",
+    help="Of the samples; the real images beside them are always the same.",
 )
 @click.option(
     "--metric",
     "metrics",
     multiple=True,
     help="frechet, kernel, fidelity, score, modes, diversity, neighbours, parzen; of points "
-    "mixture, divergence, energy, spread. Repeatable; by default all that fit.",
+    "mixture, divergence, energy, diversity. Repeatable; by default all that fit.",
 )
 @click.option(
     "--extractor",
@@ -49,7 +50,7 @@ from keras_gan.cli.common import checkpoint_option, import_tensorflow
     type=click.Choice(["test", "train"]),
     default="test",
     show_default=True,
-    help="Real images to compare with; figures of training images say so in their names.",
+    help="Real images to compare with; fd, kd and the like say so in their names.",
 )
 @click.option("--data", help="Where the data are now, if not where the run had them.")
 @click.option("--data-dir", help="Where tensorflow-datasets has its prepared data.")
@@ -64,31 +65,47 @@ def evaluate(run, checkpoint, out, **options) -> None:
     """Measure RUN (by default the newest), or several beside each other."""
     from keras_gan import runs
 
-    opened = [runs.load(path, checkpoint) for path in run or (None,)]
     import_tensorflow()
     from keras_gan.evaluation import protocol, report
 
     chosen = protocol.Protocol(**options)
     chosen.check()
-    evaluations = []
-    for one in opened:
-        with _Progress(str(one.path)) as progress:
-            evaluations.append(protocol.evaluate(one, chosen, progress))
-        protocol.write(evaluations[-1])
-        for name, reason in evaluations[-1].problems.items():
-            click.echo(f"Warning: {name}: {reason}", err=True)
-        click.echo(f"report: {report.write(evaluations[-1])}", err=True)
+    evaluations, failed = [], False
+    for path in run or (None,):
+        try:
+            evaluations.append(_one(runs.load(path, checkpoint), chosen))
+        except KerasGanError as error:
+            if len(run) < 2:
+                raise
+            failed = True
+            click.echo(f"Error: {path}: {error}", err=True)
     if len(evaluations) > 1:
         click.echo(f"comparison: {report.write_comparison(evaluations, out)}", err=True)
     if not any(evaluation.figures for evaluation in evaluations):
         raise click.exceptions.Exit(1)
-    _show(report.table(evaluations), [str(one.path) for one in opened])
+    _show(report.table(evaluations), [str(one.run.path) for one in evaluations])
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _one(run, chosen):
+    """Evaluates a run, writes its report, and tells its warnings."""
+    from keras_gan.evaluation import protocol, report
+
+    with _Progress(str(run.path)) as progress:
+        found = protocol.evaluate(run, chosen, progress)
+    protocol.write(found)
+    warnings = [figure.warning for figure in found.figures if figure.warning]
+    warnings += [f"{name}: {reason}" for name, reason in found.problems.items()]
+    for warning in dict.fromkeys(warnings):
+        click.echo(f"Warning: {warning}", err=True)
+    click.echo(f"report: {report.write(found)}", err=True)
+    return found
 
 
 def _show(rows: list[tuple[str, ...]], runs: list[str]) -> None:
-    if len(runs) > 1:
-        rows = [("", *runs), *rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(runs) + 1)]
+    rows = [("", *(runs if len(runs) > 1 else ["samples"]), "real images"), *rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         click.echo("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
 

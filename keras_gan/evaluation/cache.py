@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import warnings
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ import numpy as np
 from keras_gan.data import Source
 from keras_gan.files import replaced_file
 
-_VERSION = 1  # of what is kept; another one does not read it
+_VERSION = 2  # of what is kept; another one does not read it
 
 
 def cache_root() -> Path:
@@ -21,6 +23,15 @@ def cache_root() -> Path:
     given = os.environ.get("KERAS_GAN_CACHE")
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(given) if given else Path(base) / "keras-gan"
+
+
+@contextlib.contextmanager
+def kept_or_not(path: Path) -> Iterator[None]:
+    """What can't be written in this block is computed anew next time, and that is told."""
+    try:
+        yield
+    except OSError as error:
+        warnings.warn(f"Can't keep {path}: {error.strerror or error}.", stacklevel=2)
 
 
 class Cache:
@@ -49,6 +60,10 @@ class Cache:
                 return dict(kept)
         except (OSError, ValueError, zipfile.BadZipFile):
             found = compute()
-        with replaced_file(path) as temporary, open(temporary, "wb") as file:
+        with (
+            kept_or_not(path),
+            replaced_file(path) as temporary,
+            open(temporary, "wb") as file,
+        ):
             np.savez(file, **found)
         return found

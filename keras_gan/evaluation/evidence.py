@@ -16,6 +16,11 @@ from keras_gan.evaluation.extractors import Extractor, as_unit
 _PARZEN_VALIDATION = 6  # the last sixth of the training images, as 10,000 of MNIST's 60,000
 
 
+def fixed_order(count: int) -> np.ndarray:
+    """Rows 0..count-1 shuffled, always alike: the first of them may be sorted by class."""
+    return np.random.default_rng(1).permutation(count)
+
+
 @dataclasses.dataclass(frozen=True)
 class Evidence:
     """One run's samples beside the real images.
@@ -29,6 +34,7 @@ class Evidence:
         extractor: what images are compared by; None for points.
         cache: of figures of the real images alone.
         against: `test`, or `train` for figures that are told to be of training images.
+        seen: the rows of `train` that the run was trained on.
     """
 
     samples: np.ndarray
@@ -39,6 +45,7 @@ class Evidence:
     extractor: Extractor | None
     cache: Cache
     against: str = "test"
+    seen: slice = dataclasses.field(default_factory=lambda: slice(None))
 
     @property
     def count(self) -> int:
@@ -78,7 +85,9 @@ class Evidence:
     @property
     def reference_features(self) -> np.ndarray:
         """Of as many real images as there are samples, at most."""
-        return self._of(self.against, self.reference)["features"][: self.count]
+        return self._of(self.against, self.reference)["features"][
+            fixed_order(self.reference.num_samples)[: self.count]
+        ]
 
     @property
     def train_features(self) -> np.ndarray:
@@ -99,7 +108,7 @@ class Evidence:
         Against training images the floor is another part of them.
         """
         start = self.count if self.against == "train" else 0
-        rows = np.arange(start, min(start + self.count, self.train.num_samples))
+        rows = fixed_order(self.train.num_samples)[start : start + self.count]
         if len(rows) < 2:
             raise EvaluationError("There are too few training images to take a floor from.")
         return rows
@@ -119,6 +128,8 @@ class Evidence:
         rows = self.train.num_samples
         validation = rows - max(1, rows // _PARZEN_VALIDATION)
         images = as_unit(self.train.images)
+        if self.train.name != "mnist":  # its published order is the protocol
+            images = images[fixed_order(rows)]
         return images[:validation], images[validation:], as_unit(self.tested.images)
 
     def points(self, which: str) -> np.ndarray:

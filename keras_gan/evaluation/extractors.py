@@ -5,12 +5,13 @@ To add one: a function here that returns an Extractor, and a row in EXTRACTORS.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import re
 import socket
+import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -20,7 +21,7 @@ from keras import layers
 from keras_gan.data import Source
 from keras_gan.data.source import to_size
 from keras_gan.errors import EvaluationError, suggestion
-from keras_gan.evaluation.cache import Cache
+from keras_gan.evaluation.cache import Cache, kept_or_not
 from keras_gan.files import replaced_file, write_text
 
 _BATCH = 500
@@ -80,7 +81,8 @@ def classifier(name: str, train: Source, test: Source | None, cache: Cache, weig
 def inception(name: str, train: Source, test: Source | None, cache: Cache, weights) -> Extractor:
     """InceptionV3's 2,048 pooled features (ImageNet), through keras.applications.
 
-    Departure from the FID of the literature: Keras' weights and bilinear resizing, so
+    Departure from the FID of the literature: Keras' weights and Lanczos resizing after a centre
+    crop, so
     figures compare among themselves only.
 
     Raises:
@@ -142,8 +144,11 @@ def get(
 
 def _trained(train: Source, test: Source | None, cache: Cache) -> tuple[keras.Model, float]:
     path, facts = cache.folder / "classifier.keras", cache.folder / "classifier.json"
-    if path.exists() and facts.exists():
-        return keras.models.load_model(path), json.loads(facts.read_text("utf-8"))["accuracy"]
+    with contextlib.suppress(
+        OSError, ValueError, KeyError, zipfile.BadZipFile
+    ):  # not there, or damaged
+        accuracy = json.loads(facts.read_text("utf-8"))["accuracy"]
+        return keras.models.load_model(path), accuracy
     images, labels = train.images, train.labels
     if test is None or test.labels is None:  # a tenth is kept apart to tell the accuracy
         order = np.random.default_rng(0).permutation(len(images))
@@ -156,9 +161,10 @@ def _trained(train: Source, test: Source | None, cache: Cache) -> tuple[keras.Mo
     network.fit(images, labels, batch_size=128, epochs=_epochs(len(images)), verbose=0)
     accuracy = float(network.evaluate(*held_out, batch_size=_BATCH, verbose=0)[1])
     both = keras.Model(network.input, [features, network.output])
-    with replaced_file(path) as temporary:
-        both.save(temporary)
-    write_text(facts, json.dumps({"accuracy": accuracy, "tested_on": len(held_out[0])}))
+    with kept_or_not(path):
+        with replaced_file(path) as temporary:
+            both.save(temporary)
+        write_text(facts, json.dumps({"accuracy": accuracy, "tested_on": len(held_out[0])}))
     return both, accuracy
 
 
@@ -215,7 +221,7 @@ def _short(name: str) -> str:
     return re.sub(r"\W+", "_", Path(name).stem.lower()).strip("_") or "data"
 
 
-@contextmanager
+@contextlib.contextmanager
 def _patience(seconds: float) -> Iterator[None]:
     """How long a download may keep silent."""
     before = socket.getdefaulttimeout()

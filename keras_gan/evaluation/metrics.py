@@ -49,6 +49,7 @@ class Figure:
         floor: the same figure of real training images in place of samples.
         better: `higher`, `lower` or nothing, of two generators.
         note: what a reader has to know.
+        warning: what nobody may overlook, or nothing.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Figure:
     floor: float | None = None
     better: str = ""
     note: str = ""
+    warning: str = ""
 
 
 def frechet(e: Evidence) -> list[Figure]:
@@ -82,8 +84,16 @@ def fidelity(e: Evidence) -> list[Figure]:
 
     name = f"prdc-{e.against}-{e.extractor.name}-{e.count}"
     floor = _floor(lambda: e.cache.arrays(name, compute)) or {}
+    counts = dict.fromkeys(("recall", "coverage"), len(e.reference_features))  # of real images
     return [
-        Figure(f"{name}_{_suffix(e)}", value, None, _number(floor.get(name)), "higher")
+        Figure(
+            f"{name}_{_suffix(e)}",
+            value,
+            # Density is no share.
+            None if name == "density" else _share_error(value, counts.get(name, e.count)),
+            _number(floor.get(name)),
+            "higher",
+        )
         for name, value in dataclasses.asdict(found).items()
     ]
 
@@ -91,15 +101,17 @@ def fidelity(e: Evidence) -> list[Figure]:
 def score(e: Evidence) -> list[Figure]:
     """Classifier score, share of samples that it is sure of, and that are the label asked for."""
     value, spread = classifier_score(e.probabilities)
+    sure = sure_share(e.probabilities)
     floor = _floor(lambda: classifier_score(e.floor_probabilities)[0])
     figures = [
         Figure(f"score_{_suffix(e)}", value, spread, floor, "higher", "error: std over 10 splits"),
         Figure(
             f"sure_{_suffix(e)}",
-            sure_share(e.probabilities),
-            floor=sure_share(e.reference_probabilities),
-            better="higher",
-            note=f"share with p > 0.9; beside it: {e.against} images",
+            sure,
+            _share_error(sure, e.count),
+            _floor(lambda: sure_share(e.floor_probabilities)),
+            "higher",
+            "share with p > 0.9",
         ),
     ]
     if e.labels is not None:
@@ -147,7 +159,7 @@ def diversity(e: Evidence) -> list[Figure]:
             f"nearest_{_short(count)}",
             found.nearest,
             floor=1.0,
-            note="COLLAPSED: samples repeat themselves" if found.collapsed else "",
+            warning="COLLAPSED: samples repeat themselves" if found.collapsed else "",
         ),
     ]
 
@@ -155,12 +167,12 @@ def diversity(e: Evidence) -> list[Figure]:
 def neighbours(e: Evidence) -> list[Figure]:
     """Memorisation, in pixels and in the extractor's features."""
     figures = []
-    spaces = {"pixels": (e.points("samples"), e.points("train"), e.points("test"))}
+    spaces = {"pixels": (e.points("samples"), e.points("train")[e.seen], e.points("test"))}
     if e.extractor is not None and e.extractor.name != "pixels":
-        spaces[e.extractor.name] = (e.features, e.train_features, e.test_features)
+        spaces[e.extractor.name] = (e.features, e.train_features[e.seen], e.test_features)
     for name, (samples, train, test) in spaces.items():
         kept = e.cache.arrays(
-            f"nearest-{name}",
+            f"nearest-{name}-{e.seen.start}-{e.seen.stop}",
             lambda test=test, train=train: {
                 "distances": neighbours_module.nearest(test, train)[0][:, 0]
             },
@@ -173,9 +185,10 @@ def neighbours(e: Evidence) -> list[Figure]:
                 f"memorisation_{suffix}",
                 share,
                 floor=0.5,
-                note="MEMORISED: samples are nearer to training images than unseen images are"
+                note="0.5: as near to training images as unseen ones; 1: copies",
+                warning="MEMORISED: samples are nearer to training images than unseen images are"
                 if share > _MEMORISED
-                else "0.5: as near to training images as unseen ones; 1: copies",
+                else "",
             ),
             Figure(
                 f"train_test_ratio_{suffix}",
@@ -194,16 +207,20 @@ def parzen(e: Evidence) -> list[Figure]:
     samples = (np.clip(flat_unit(e.samples), 0.0, 1.0))[:_PARZEN_KERNELS]
     found = parzen_module.parzen(samples, validation, test)
     kept = e.cache.arrays("parzen", lambda: _parzen_references(train, validation, test))
-    edge = "sigma lies at the edge of its grid; " if found.at_edge else ""
-    references = ", ".join(f"{name} {value:.1f}" for name, value in kept.items())
+    edge = "sigma lies at the edge of its grid: a better one may lie beyond"
     return [
         Figure(
             f"parzen_{_short(len(samples))}",
             found.mean,
             found.standard_error,
-            float(kept["training images"]),
-            note=f"nats; {edge}sigma {found.sigma:.3f}; known to mislead, compare: {references}",
-        )
+            float(kept["parzen_training_images"][0]),
+            note=f"nats; sigma {found.sigma:.3f}; known to mislead: compare with what follows",
+            warning=f"parzen: {edge}" if found.at_edge else "",
+        ),
+        *(
+            Figure(name, float(mean), float(error), note="nats; real images in place of samples")
+            for name, (mean, error) in kept.items()
+        ),
     ]
 
 
@@ -221,15 +238,16 @@ def _parzen_references(train, validation, test) -> dict[str, np.ndarray]:
 
     few, count = _PARZEN_VALIDATION, min(_PARZEN_KERNELS, len(train))
     order = np.random.default_rng(0).permutation(len(train))
-    kernels = {"training images": train[order[:count]], "1,000 of them": train[order[:few]]}
+    kernels = {
+        "parzen_training_images": train[order[:count]],
+        "parzen_1k_training_images": train[order[:few]],
+    }
     if len(train) > count:
         means = KMeans(count, init="random", n_init=1, max_iter=10, random_state=0).fit(train)
-        kernels["k-means centroids"] = np.clip(means.cluster_centers_, 0.0, 1.0)  # rounding
-    kernels["the mean image"] = train.mean(axis=0, keepdims=True)
-    return {
-        name: np.array(parzen_module.parzen(centres, validation, test).mean)
-        for name, centres in kernels.items()
-    }
+        kernels["parzen_kmeans_centroids"] = np.clip(means.cluster_centers_, 0.0, 1.0)  # rounding
+    kernels["parzen_mean_image"] = train.mean(axis=0, keepdims=True)
+    found = {n: parzen_module.parzen(c, validation, test) for n, c in kernels.items()}
+    return {name: np.array([one.mean, one.standard_error]) for name, one in found.items()}
 
 
 def mixture(e: Evidence) -> list[Figure]:
@@ -238,13 +256,21 @@ def mixture(e: Evidence) -> list[Figure]:
     found = mixture_coverage(e.samples, means, stddev)
     expected = 1.0 / len(means)
     suffix = _short(e.count)
+    known = found.stddevs[np.isfinite(found.stddevs)]
+    stddevs = known if len(known) else np.array([np.nan])
     return [
         Figure(f"modes_{suffix}", found.modes, floor=len(means), better="higher"),
-        Figure(f"quality_{suffix}", found.quality, None, exact_quality(means.shape[1]), "higher"),
+        Figure(
+            f"quality_{suffix}",
+            found.quality,
+            _share_error(found.quality, e.count),
+            exact_quality(means.shape[1]),
+            "higher",
+        ),
         Figure(f"least_share_{suffix}", float(found.shares.min() / expected), floor=1.0),
         Figure(f"largest_share_{suffix}", float(found.shares.max() / expected), floor=1.0),
-        Figure(f"least_stddev_{suffix}", float(np.nanmin(found.stddevs)), floor=1.0),
-        Figure(f"largest_stddev_{suffix}", float(np.nanmax(found.stddevs)), floor=1.0),
+        Figure(f"least_stddev_{suffix}", _number(stddevs.min()), floor=1.0),
+        Figure(f"largest_stddev_{suffix}", _number(stddevs.max()), floor=1.0),
     ]
 
 
@@ -295,7 +321,7 @@ POINT_METRICS = {
     "mixture": mixture,
     "divergence": divergence,
     "energy": energy,
-    "spread": diversity,
+    "diversity": diversity,
 }
 METRICS = FEATURE_METRICS | CLASS_METRICS | IMAGE_METRICS | POINT_METRICS
 
@@ -310,6 +336,11 @@ def _floor(compute: Callable[[], Any]) -> Any:
 
 def _number(value: np.ndarray | float | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _share_error(share: float, count: int) -> float:
+    """The binomial standard error of a share of `count` samples."""
+    return float(np.sqrt(share * (1.0 - share) / count))
 
 
 def _density(e: Evidence) -> tuple[np.ndarray, float]:

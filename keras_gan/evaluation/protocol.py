@@ -13,6 +13,7 @@ import numpy as np
 from keras_gan import pictures, sampling
 from keras_gan.config import DataConfig
 from keras_gan.data import Source, load_source
+from keras_gan.data.source import part_of
 from keras_gan.errors import ConfigError, DataError, EvaluationError, RunError, suggestion
 from keras_gan.evaluation import extractors
 from keras_gan.evaluation.cache import Cache
@@ -40,7 +41,7 @@ class Evaluation:
         run: the run.
         figures: all that could be computed.
         problems: {metric: why it could not be}.
-        evidence: what was looked at last, for pictures.
+        evidence: for pictures: with classes, if an extractor knows them.
         origin: which checkpoint, how many samples of which seed, compared with what.
     """
 
@@ -105,7 +106,7 @@ def evaluate(
     """
     protocol.check()
     progress("real images", 0, 1)
-    train, test = _sources(run, protocol)
+    train, test, seen = _sources(run, protocol)
     progress("samples", 0, 1)
     drawn = sampling.sample(run, protocol.count, protocol.seed)
     samples = drawn["samples"]
@@ -122,25 +123,28 @@ def evaluate(
         "test": test,
         "cache": Cache(train, test),
         "against": protocol.against,
+        "seen": seen,
     }
     base = Evidence(**common, extractor=None)
-    figures, problems, done = [], {}, 0
     plan = _plan(protocol, train)
+    figures, problems, done = [], _unplanned(protocol, plan), 0
     total = sum(len(names) for _, names in plan)
-    evidence = base
+    looked = []
     for kind, names in plan:
         progress(f"extractor {kind}", done, total)
         try:
             evidence = dataclasses.replace(base, extractor=_extractor(kind, run, base, protocol))
+            looked.append(evidence)
         except EvaluationError as error:
-            problems[f"extractor {kind}"] = str(error)
+            evidence, problems[f"extractor {kind}"] = base, str(error)
             names, done = names & IMAGE_METRICS.keys(), done + len(names - IMAGE_METRICS.keys())
         for name in (name for name in METRICS if name in names):
             progress(name, done, total)
             try:
                 figures += METRICS[name](evidence)
             except EvaluationError as error:
-                problems[name] = str(error)
+                of_features = name in FEATURE_METRICS | CLASS_METRICS
+                problems[f"{name} ({kind})" if of_features else name] = str(error)
             done += 1
     progress("", total, total)
     origin = {
@@ -150,7 +154,9 @@ def evaluate(
         "seed": protocol.seed,
         "against": protocol.against,
     }
-    return Evaluation(run, figures, problems, evidence, origin)
+    with_classes = (e for e in looked if e.extractor and e.extractor.accuracy is not None)
+    shown = next(with_classes, looked[-1] if looked else base)
+    return Evaluation(run, figures, problems, shown, origin)
 
 
 def write(evaluation: Evaluation) -> Path:
@@ -163,45 +169,58 @@ def write(evaluation: Evaluation) -> Path:
     facts = {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         **evaluation.origin,
-        "figures": [dataclasses.asdict(figure) for figure in evaluation.figures],
+        "figures": [_as_json(figure) for figure in evaluation.figures],
         "problems": evaluation.problems,
     }
     values = {f"evaluation/{figure.name}": figure.value for figure in evaluation.figures}
     try:
-        write_text(folder / FIGURES, json.dumps(facts, indent=1))
+        write_text(folder / FIGURES, json.dumps(facts, indent=1, allow_nan=False))
         rows = RowWriter(run.path)
-        rows.write(int(evaluation.origin["iteration"]), finite_or_null(values))
+        rows.write(int(evaluation.origin["iteration"]), values)
         rows.close()
     except OSError as error:
         raise RunError(f"Can't write {folder}: {error.strerror or error}.") from error
     return folder / FIGURES
 
 
-def _sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None]:
-    """Training and test images.
+def _as_json(figure: Figure) -> dict:
+    numbers = {key: getattr(figure, key) for key in ("value", "error", "floor")}
+    given = {key: number for key, number in numbers.items() if number is not None}
+    return dataclasses.asdict(figure) | finite_or_null(given)
+
+
+def _sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None, slice]:
+    """(training images, test images or None, the training images that the run has seen).
 
     All of the training split, of which the run may have seen a part. Where there is no
-    test split and the run was trained on `train[:n]`, it is that part, and the rest of
-    the split takes the test images' place.
+    test split, or the run was trained on it, they are what the run has seen, and the
+    rest of the split takes the test images' place.
     """
     config = dataclasses.replace(
         run.config.data,
         name=protocol.data or run.config.data.name,
         directory=protocol.data_dir or run.config.data.directory,
     )
-    whole, _, rest = config.split.partition("[:")
+    whole = config.split.strip().partition("[")[0]
+    train = load_source(dataclasses.replace(config, split=whole))
+    seen = part_of(config.split, {whole: train.num_samples})[1]
     unseen = None if whole == "test" else _loaded(config, "test")
-    if unseen is None and rest:
-        unseen = _loaded(config, f"{whole}[{rest.rstrip(']')}:]")
-    else:
-        config = dataclasses.replace(config, split=config.split.partition("[")[0])
-    train = load_source(config)
+    if unseen is None:
+        rows = np.arange(train.num_samples)
+        rest = np.delete(rows, seen)
+        unseen = _rows_of(train, rest) if len(rest) else None
+        train, seen = _rows_of(train, rows[seen]), slice(None)
     if train.sample_shape != run.sample_shape:
         raise ConfigError(
             f"The samples of {run.path} have the shape {run.sample_shape}, the data "
             f"{train.name} {train.sample_shape}: name the right data with --data."
         )
-    return train, unseen
+    return train, unseen, seen
+
+
+def _rows_of(source: Source, rows: np.ndarray) -> Source:
+    labels = None if source.labels is None else source.labels[rows]
+    return dataclasses.replace(source, images=source.images[rows], labels=labels)
 
 
 def _loaded(config: DataConfig, split: str) -> Source | None:
@@ -216,6 +235,8 @@ def _plan(protocol: Protocol, train: Source) -> list[tuple[str | None, set[str]]
     """[(extractor or None, metrics)]: what needs no extractor is computed with the first one."""
     wanted = set(protocol.metrics or METRICS)
     if not train.is_image:
+        if not protocol.metrics and train.sample_shape != (1,):
+            wanted.discard("divergence")  # of points on a line
         return [(None, wanted & POINT_METRICS.keys())]
     default = "pixels" if train.labels is None else "classifier"
     plan = []
@@ -225,6 +246,20 @@ def _plan(protocol: Protocol, train: Source) -> list[tuple[str | None, set[str]]
             names |= wanted & CLASS_METRICS.keys()
         plan.append((kind, names if plan else names | (wanted & IMAGE_METRICS.keys())))
     return plan
+
+
+def _unplanned(protocol: Protocol, plan: list[tuple[str | None, set[str]]]) -> dict[str, str]:
+    """{what was asked for by name and does not fit the data: that}."""
+    planned = {name for _, names in plan for name in names}
+    kinds = {kind for kind, _ in plan}
+    what = "points" if kinds == {None} else "images"
+    return {
+        name: f"It is no metric of {what}." for name in protocol.metrics if name not in planned
+    } | {
+        f"extractor {kind}": f"It has no use for {what}."
+        for kind in protocol.extractor_kinds
+        if kind not in kinds
+    }
 
 
 def _extractor(kind: str | None, run: Run, base: Evidence, protocol: Protocol):

@@ -66,7 +66,12 @@ def write(evaluation: Evaluation) -> Path:
 def write_comparison(evaluations: Sequence[Evaluation], path: Path) -> Path:
     """Writes one page on several runs: a table with the best of each row, and their samples."""
     labels = [str(e.run.path) for e in evaluations]
-    sections = ["<h2>Figures</h2>", _comparison_table(evaluations), "<h2>Samples</h2>"]
+    sections = [
+        "<h2>Figures</h2>",
+        *map(_about, evaluations),
+        _comparison_table(evaluations),
+        "<h2>Samples</h2>",
+    ]
     grids = (
         f"<figure>{_embedded(_samples(e.evidence, 49), label)}"
         f"<figcaption class=note>{html.escape(label)}</figcaption></figure>"
@@ -77,10 +82,18 @@ def write_comparison(evaluations: Sequence[Evaluation], path: Path) -> Path:
 
 
 def table(evaluations: Sequence[Evaluation]) -> list[tuple[str, ...]]:
-    """(figure, value of each run, ...) rows, for a terminal; `-` where a run has none."""
+    """(figure, value of each run, ..., that of real images) rows; `-` where there is none."""
     found = [{f.name: f for f in e.figures} for e in evaluations]
     names = list(dict.fromkeys(itertools.chain.from_iterable(found)))
-    return [(name, *(_value(f[name]) if name in f else "-" for f in found)) for name in names]
+    floors = {f.name: f.floor for e in evaluations for f in e.figures if f.floor is not None}
+    return [
+        (
+            name,
+            *(_value(f[name]) if name in f else "-" for f in found),
+            _short(floors[name]) if name in floors else "-",
+        )
+        for name in names
+    ]
 
 
 # ------------------------------------------------------------------------ the parts
@@ -141,11 +154,11 @@ def _neighbours(evidence: Evidence) -> np.ndarray | None:
         return None
     some = slice(0, 3 * _NEIGHBOURS)
     columns = [evidence.images[some]]
-    _, rows = nearest(flat(evidence.images[some]), evidence.points("train"))
-    columns.append(evidence.train.images[rows[:, 0]])
+    _, rows = nearest(flat(evidence.images[some]), evidence.points("train")[evidence.seen])
+    columns.append(evidence.train.images[evidence.seen][rows[:, 0]])
     if evidence.extractor is not None and evidence.extractor.name != "pixels":
-        _, rows = nearest(evidence.features[some], evidence.train_features)
-        columns.append(evidence.train.images[rows[:, 0]])
+        _, rows = nearest(evidence.features[some], evidence.train_features[evidence.seen])
+        columns.append(evidence.train.images[evidence.seen][rows[:, 0]])
     together = np.stack(columns, axis=1)
     return pictures.grid(together.reshape(-1, *together.shape[2:]), columns=3 * len(columns))
 
@@ -160,9 +173,13 @@ def _origin(evaluation: Evaluation) -> str:
 
 
 def _warnings(evaluation: Evaluation) -> str:
-    lines = [f.note for f in evaluation.figures if f.note.split(":")[0].isupper()]
+    lines = [f.warning for f in evaluation.figures if f.warning]
     lines += [f"{name}: {reason}" for name, reason in evaluation.problems.items()]
     return "".join(f"<p class=warning>{html.escape(line)}</p>" for line in dict.fromkeys(lines))
+
+
+def _about(evaluation: Evaluation) -> str:
+    return _origin(evaluation) + _warnings(evaluation)
 
 
 def _numbers(figures: Sequence[Figure]) -> str:
@@ -178,12 +195,14 @@ def _numbers(figures: Sequence[Figure]) -> str:
 
 def _comparison_table(evaluations: Sequence[Evaluation]) -> str:
     figures = {f.name: f for e in evaluations for f in e.figures}
-    head = "".join(f"<th>{html.escape(e.run.config.name)}</th>" for e in evaluations)
+    head = "".join(f"<th>{html.escape(str(e.run.path))}</th>" for e in evaluations)
     rows = []
     for name, figure in figures.items():
         found = [next((f for f in e.figures if f.name == name), None) for e in evaluations]
-        values = [f.value for f in found if f is not None]
-        best = {"lower": min, "higher": max}.get(figure.better, lambda values: None)(values)
+        values = [f.value for f in found if f is not None and np.isfinite(f.value)]
+        best = {"lower": min, "higher": max}.get(figure.better, lambda values, default: None)(
+            values, default=None
+        )
         cells = "".join(
             "<td></td>"
             if f is None
