@@ -101,9 +101,10 @@ def test_one_class_of_mnist_is_called_a_collapse():
         assert found.collapsed, f"{digit}: {found}"
 
 
-def test_data_that_are_one_image_are_no_collapse():
+def test_data_that_are_one_image_are_no_collapse(recwarn):
     same = np.ones((50, 4))
     assert not diversity(same, same).collapsed
+    assert not recwarn.list
 
 
 def test_uint8_and_float_images_are_compared_on_one_scale():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import numpy as np
 
@@ -71,13 +72,17 @@ class Reference:
 
     def __init__(self, real: np.ndarray):
         from sklearn.cluster import KMeans
+        from sklearn.exceptions import ConvergenceWarning
 
         self.real = real
         self.nearest = median_nearest(real)
-        cells = min(_CELLS, max(1, len(real) // _SAMPLES_A_CELL), len(np.unique(real, axis=0)))
-        # In float64, where the order in which threads add does not show.
-        found = KMeans(cells, n_init=1, random_state=0).fit(real.astype(np.float64))
-        self.centres = found.cluster_centers_
+        cells = min(_CELLS, max(1, len(real) // _SAMPLES_A_CELL))
+        with warnings.catch_warnings():
+            # Fewer different images than cells: some cells are empty, and that is all.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            # In float64, where the order in which threads add does not show.
+            means = KMeans(cells, n_init=1, random_state=0, copy_x=False)
+            self.centres = means.fit(real.astype(np.float64)).cluster_centers_
         self.shares = self.shares_of(real)
 
     def shares_of(self, samples: np.ndarray) -> np.ndarray:
