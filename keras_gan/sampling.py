@@ -14,9 +14,13 @@ from keras_gan.runs import Run
 _BATCH = 500
 
 
-def draw_latents(gan: GAN, count: int, seed: int) -> np.ndarray:
-    """float32 (count, latent_dim), a function of `seed`."""
-    return latents.sample(gan.latent_distribution, (count, gan.latent_dim), (seed, 1)).numpy()
+#: What latents are drawn for: those that choose a checkpoint are not those that judge it.
+SAMPLING, CHOOSING = 1, 2
+
+
+def draw_latents(gan: GAN, count: int, seed: int, use: int = SAMPLING) -> np.ndarray:
+    """float32 (count, latent_dim), a function of `seed` and `use`."""
+    return latents.sample(gan.latent_distribution, (count, gan.latent_dim), (seed, use)).numpy()
 
 
 def inputs(gan: GAN, latent: np.ndarray, labels: np.ndarray | None) -> dict[str, np.ndarray]:

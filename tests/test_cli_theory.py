@@ -197,6 +197,18 @@ def test_theory_discriminator_draws_and_prints(cli, tmp_path):
     )
 
 
+def test_theory_discriminator_plays_the_discriminator_that_is_set(cli):
+    """One that is linear in x can't become D*, whose logit is a parabola."""
+    linear = "network={discriminator: {hidden: [2], activations: [linear]}}"
+    printed = [
+        cli("theory", "discriminator", "--rounds=100", *more).stdout.splitlines()
+        for more in ((), ("--set", linear), ("--set", "seed=1"))
+    ]
+    differences = [float(lines[0][18:]) for lines in printed]
+    assert differences[1] > 2 * differences[0]
+    assert differences[2] not in differences[:2]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -205,6 +217,12 @@ def test_theory_discriminator_draws_and_prints(cli, tmp_path):
         (["discriminator", "--recipe", "ring_8"], "use gaussian_1d"),
         (["discriminator", "--stddev", "0"], "stddev"),
         (["games", "--recipe", "gaussian"], "There is no recipe"),
+        (["games", "--set", "objective.name=hinge"], "`--set objective.name` has no effect"),
+        (["games", "--set", "objective={name: hinge}"], "`--set objective.name` has no effect"),
+        (["games", "--set", "output.sample_count=5"], "`--set output.sample_count` has no effect"),
+        (["discriminator", "--set", "training.batch_size=50"], "`--set training.batch_size` has"),
+        (["discriminator", "--set", "optimizer.discriminator={name: sgd}"], "has no effect"),
+        (["discriminator", "--set", "penalties={r1: {weight: 1}}"], "has no effect"),
     ],
 )
 def test_wrong_arguments_are_one_line(cli, tmp_path, arguments, said):

@@ -9,6 +9,7 @@ from keras_gan.evaluation.modes import (
     class_shares,
     exact_kl,
     exact_quality,
+    exact_total_variation,
     mixture_coverage,
 )
 
@@ -50,6 +51,34 @@ def test_exact_samples_of_a_thousand_modes_reach_the_floor():
     assert found.modes == 1000
     assert exact_kl(26_000, 1000) == pytest.approx(0.0192, abs=1e-4)
     assert found.kl == pytest.approx(exact_kl(26_000, 1000), rel=0.2)
+
+
+@pytest.mark.parametrize(("count", "rel"), [(100, 0.05), (10_000, 0.05)])
+def test_the_floor_of_total_variation(count, rel):
+    """Over 200 draws of ten classes, whose mean has a standard error of 2%."""
+    shares = np.linspace(0.05, 0.15, 10)
+    drawn = RANDOM.multinomial(count, shares, size=200) / count
+    mean = np.abs(drawn - shares).sum(axis=1).mean() / 2
+    assert exact_total_variation(count, shares) == pytest.approx(mean, rel=rel)
+
+
+def test_one_class_is_called_collapsed_though_a_classifier_sees_them_all():
+    equal = np.full(10, 0.1)
+    one = np.concatenate([np.full(990, 8), np.arange(10)])
+    found = class_coverage(one, equal)
+    assert found.modes == 10 and found.collapsed
+    assert class_coverage(np.arange(1000) % 5, equal).collapsed
+    assert not class_coverage(np.arange(1000) % 9, equal).collapsed
+    # 1,000 exact samples of 1,000 classes: 37% of the classes have none, and all is well.
+    exact = class_coverage(RANDOM.integers(1000, size=1000), np.full(1000, 1e-3))
+    assert exact.total_variation > 0.35 and not exact.collapsed
+
+
+def test_half_of_the_modes_of_a_mixture_are_called_a_collapse():
+    points, means, stddev = mixture("ring_8")
+    assert not mixture_coverage(points, means, stddev).collapsed
+    assert mixture_coverage(points[points[:, 0] > 0.1], means, stddev).collapsed  # 3 of 8
+    assert not mixture_coverage(points[points[:, 0] > -0.9], means, stddev).collapsed  # 7 of 8
 
 
 def test_class_shares_have_a_place_for_classes_without_samples():

@@ -131,6 +131,13 @@ def test_a_histogram_has_the_biases_that_its_docstring_says():
 GRID_OF_NORMAL = Grid.around(NORMAL)
 
 
+@pytest.mark.parametrize(("count", "bias"), [(100_000, 2.3e-4), (1_000_000, 2.4e-5)])
+def test_exact_samples_have_the_bias_that_the_theory_page_says(count, bias):
+    """The mean of eight has a standard error below 4%."""
+    found = [divergences.to_samples(NORMAL, NORMAL.sample(count, n)) for n in range(8)]
+    assert np.mean([f.jensen_shannon for f in found]) == pytest.approx(bias, rel=0.15)
+
+
 def test_samples_outside_of_the_grid_have_nothing_in_common_with_the_data():
     found = divergences.to_samples(NORMAL, np.full((100, 1), 1e6))
     assert found.jensen_shannon == pytest.approx(math.log(2), rel=1e-6)

@@ -12,7 +12,7 @@ from keras_gan import checkpoints, sampling
 from keras_gan.callbacks.cadence import Cadence
 from keras_gan.data import Source
 from keras_gan.errors import KerasGanWarning
-from keras_gan.evaluation.diversity import Diversity, diversity, flat
+from keras_gan.evaluation.diversity import Diversity, Reference, diversity, flat
 from keras_gan.rows import RowWriter
 
 COUNT = 1000  # samples and training images that are compared
@@ -21,9 +21,9 @@ COUNT = 1000  # samples and training images that are compared
 class DiversityWriter(Cadence):
     """Compares samples of the averaged generator with training images.
 
-    Logs `online/energy_distance`, `online/spread` and `online/nearest` (see
-    `evaluation.diversity`), keeps the checkpoint of the least energy distance as
-    `checkpoints/best`, and warns of mode collapse when it begins.
+    Logs `online/energy_distance`, `online/spread`, `online/nearest` and
+    `online/misplaced` (see `evaluation.diversity`), keeps the checkpoint of the least
+    energy distance as `checkpoints/best`, and warns of mode collapse when it begins.
 
     Args:
         run: the run directory.
@@ -49,6 +49,7 @@ class DiversityWriter(Cadence):
         self.writer = writer
         rows = np.random.default_rng(seed).permutation(source.num_samples)[:COUNT]
         self.real = flat(source.images[rows])
+        self.reference = None  # made where it is first needed, which may be never
         self.labels = None if source.labels is None else source.labels[rows]
 
     def on_train_begin(self, logs=None):
@@ -56,20 +57,24 @@ class DiversityWriter(Cadence):
         self.rows = self.files.enter_context(contextlib.closing(RowWriter(self.run)))
         self.collapsed = False
         self.best = checkpoints.best_distance(self.model, self.writer.folder)
-        latent = sampling.draw_latents(self.model, len(self.real), seed=self.seed)
+        latent = sampling.draw_latents(
+            self.model, len(self.real), seed=self.seed, use=sampling.CHOOSING
+        )
         self.inputs = sampling.inputs(self.model, latent, self.labels)
 
     def act(self, iteration, logs):
         samples = sampling.run_batched(self.model.sampler, self.inputs)
         if not np.isfinite(samples).all():
             return  # training has diverged, which the scalars show
-        found = diversity(flat(samples), self.real)
+        self.reference = self.reference or Reference(self.real)
+        found = diversity(flat(samples), self.reference)
         self.rows.write(
             iteration,
             {
                 "online/energy_distance": found.energy_distance,
                 "online/spread": found.spread,
                 "online/nearest": found.nearest,
+                "online/misplaced": found.misplaced,
             },
         )
         self._keep_best(found.energy_distance)

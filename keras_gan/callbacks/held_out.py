@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from keras_gan import sampling
 from keras_gan.callbacks.cadence import Cadence
 from keras_gan.data import Source
-from keras_gan.evaluation.held_out import LEAST, held_out_gap
+from keras_gan.errors import EvaluationError, KerasGanWarning
+from keras_gan.evaluation.held_out import Gap, held_out_gap
 from keras_gan.rows import RowWriter
 
 COUNT = 4200  # samples and training images
@@ -18,6 +20,8 @@ COUNT = 4200  # samples and training images
 
 class HeldOutDiscriminator(Cadence):
     """Logs `held_out/V(D,G)` and `held_out/jensen_shannon` (see `evaluation.held_out`).
+
+    Where the data are too few for that, it says so once.
 
     Args:
         run: the run directory.
@@ -27,7 +31,7 @@ class HeldOutDiscriminator(Cadence):
     """
 
     def __init__(self, run: Path, every: int, source: Source, seed: int):
-        super().__init__(every if source.num_samples >= LEAST else 0)
+        super().__init__(every)
         self.run = run
         self.seed = seed
         rows = np.random.default_rng(seed).permutation(source.num_samples)[:COUNT]
@@ -46,15 +50,23 @@ class HeldOutDiscriminator(Cadence):
         )
         if not np.isfinite(samples).all():
             return
-        gap = held_out_gap(
+        try:
+            gap = self._gap(samples, labels)
+        except EvaluationError as error:
+            self.every = 0
+            warnings.warn(str(error), KerasGanWarning, stacklevel=2)
+            return
+        self.writer.write(
+            iteration,
+            {"held_out/V(D,G)": gap.value, "held_out/jensen_shannon": gap.jensen_shannon},
+        )
+
+    def _gap(self, samples: np.ndarray, labels: np.ndarray | None) -> Gap:
+        return held_out_gap(
             self.model.discriminator,
             self.source.images[self.rows],
             samples,
             labels,
             packing=self.model.packing,
             seed=self.seed,
-        )
-        self.writer.write(
-            iteration,
-            {"held_out/V(D,G)": gap.value, "held_out/jensen_shannon": gap.jensen_shannon},
         )

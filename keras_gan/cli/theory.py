@@ -25,13 +25,16 @@ _RECIPE = click.option(
     show_default=True,
     help="One on a toy density: gaussian_1d, ring_8, grid_25, or a YAML file.",
 )
-_SET = click.option(
-    "--set",
-    "assignments",
-    multiple=True,
-    metavar="PATH=VALUE",
-    help="Any setting of the recipe, as in `keras-gan fit`. Repeatable.",
-)
+#: What a game on a known density has no use for: it writes no run, and shows G as it is.
+_NOT_OF_GAMES = ("objective.name", "training.steps_per_call", "training.ema_decay", "output")
+#: All that is used of a recipe where D plays alone.
+_OF_DISCRIMINATOR = ("seed", "data.name", "network.family", "network.discriminator")
+
+
+def _set(help: str):
+    return click.option(
+        "--set", "assignments", multiple=True, metavar="PATH=VALUE", help=f"{help} Repeatable."
+    )
 
 
 @click.group()
@@ -42,7 +45,7 @@ def theory() -> None:
 @theory.command()
 @click.argument("objectives", nargs=-1)
 @_RECIPE
-@_SET
+@_set(f"A setting of the recipe, as in `keras-gan fit`, but none of {', '.join(_NOT_OF_GAMES)}.")
 @click.option(
     "--offset",
     type=float,
@@ -64,7 +67,13 @@ def games(objectives, recipe, assignments, offset, head_start, out) -> None:
     Writes games.png (V, JSD and the norm of G's gradient against the round), and for
     each game a figure of four moments and an animation; prints a table.
     """
-    config = _configure(recipe, assignments)
+    config, paths = _configure(recipe, assignments)
+    for path in paths:
+        if _within(path, _NOT_OF_GAMES):
+            raise ConfigError(
+                f"`--set {path}` has no effect on these games, which write no run and are named by "
+                "arguments: keras-gan theory games minimax hinge."
+            )
     import_tensorflow()
     from keras_gan import objectives as known
     from keras_gan.theory import figures
@@ -83,16 +92,29 @@ def games(objectives, recipe, assignments, offset, head_start, out) -> None:
 
 
 def _configure(recipe: str, assignments: tuple[str, ...]):
+    """The recipe with what `--set` says, and the paths of all single settings that it makes."""
     from keras_gan.config import load_config, override, parse_assignments
     from keras_gan.data.densities import DENSITIES
 
-    config = override(load_config(recipe), parse_assignments(assignments))
+    values = parse_assignments(assignments)
+    config = override(load_config(recipe), values)
     if config.data.name not in DENSITIES:
         raise ConfigError(
             f"The density of {config.name}'s data is not known. Recipes on toy densities are: "
             f"{', '.join(DENSITIES)}."
         )
-    return config
+    return config, [leaf for path, value in values.items() for leaf in _leaves(path, value)]
+
+
+def _leaves(path: str, value) -> list[str]:
+    if not isinstance(value, dict) or not value:
+        return [path]
+    return [leaf for key, part in value.items() for leaf in _leaves(f"{path}.{key}", part)]
+
+
+def _within(path: str, settings: tuple[str, ...]) -> bool:
+    """Whether a path is one of the settings, or a part of one."""
+    return any(f"{path}.".startswith(f"{setting}.") for setting in settings)
 
 
 def _play(module, config, name, offset, head_start):
@@ -134,7 +156,7 @@ def _line(first: str, *cells: str) -> str:
 
 @theory.command()
 @_RECIPE
-@_SET
+@_set(f"A setting of the recipe: {', '.join(_OF_DISCRIMINATOR)}.")
 @click.option("--mean", type=float, default=1.5, show_default=True, help="Of p_g.")
 @click.option(
     "--stddev",
@@ -153,7 +175,13 @@ def discriminator(recipe, assignments, mean, stddev, rounds, out) -> None:
     p_g is the normal distribution of --mean and --stddev. Writes discriminator.png;
     prints how far D is from D* and V(D,G) from 2 JSD - log 4.
     """
-    config = _configure(recipe, assignments)
+    config, paths = _configure(recipe, assignments)
+    for path in paths:
+        if not _within(path, _OF_DISCRIMINATOR):
+            raise ConfigError(
+                f"`--set {path}` has no effect where D plays alone, without penalties and with an "
+                f"optimizer of its own: of a recipe it has {', '.join(_OF_DISCRIMINATOR)}."
+            )
     import_tensorflow()
     from keras_gan.theory import figures, fixed_generator
 

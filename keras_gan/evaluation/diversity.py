@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import numpy as np
 
 from keras_gan.evaluation.energy import energy_distance, median_nearest
+from keras_gan.evaluation.modes import MOST_MISPLACED, class_shares
+from keras_gan.evaluation.neighbours import nearest
 
 #: Below these shares of the data's own figures samples are called collapsed.
 LEAST_SPREAD = 0.5
 LEAST_NEAREST = 0.25
+
+_CELLS = 20
+_SAMPLES_A_CELL = 25  # at least, on average: exact sampling then misplaces 0.11
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,24 +29,68 @@ class Diversity:
         spread: mean distance of two samples, over that of two real ones.
         nearest: median distance of a sample to its nearest fellow, over that of a
             real one.
+        misplaced: total variation, in [0, 1], between the shares of samples and of real
+            ones in cells of the data; 1,000 exact samples have about 0.08.
     """
 
     energy_distance: float
     spread: float
     nearest: float
+    misplaced: float
 
     @property
     def collapsed(self) -> bool:
-        return self.spread < LEAST_SPREAD or self.nearest < LEAST_NEAREST
+        return (
+            self.spread < LEAST_SPREAD
+            or self.nearest < LEAST_NEAREST
+            or self.misplaced > MOST_MISPLACED
+        )
 
     def __str__(self) -> str:
         return (
             f"two samples are {self.spread:.2f} times as far apart as two real ones, nearest "
-            f"neighbours {self.nearest:.2f} times"
+            f"neighbours {self.nearest:.2f} times; {self.misplaced:.0%} of the samples are too "
+            "many where they are, and missing elsewhere"
         )
 
 
-def diversity(samples: np.ndarray, real: np.ndarray) -> Diversity:
+class Reference:
+    """Real samples that others are held against, cut into cells by k-means.
+
+    Every point belongs to the nearest centre, so that poor samples have a cell as good
+    ones have, and cells stand in for modes where there are no labels.
+
+    Args:
+        real: float (n, d).
+
+    Raises:
+        EvaluationError: fewer than two rows, or values that are not finite.
+
+    Source: Richardson and Weiss 2018 (NDB), section 3. Departure: the total variation of
+    the shares in place of the number of cells that differ, which grows with the samples.
+    """
+
+    def __init__(self, real: np.ndarray):
+        from sklearn.cluster import KMeans
+        from sklearn.exceptions import ConvergenceWarning
+
+        self.real = real
+        self.nearest = median_nearest(real)
+        cells = min(_CELLS, max(1, len(real) // _SAMPLES_A_CELL))
+        with warnings.catch_warnings():
+            # Fewer different images than cells: some cells are empty, and that is all.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            # In float64, where the order in which threads add does not show.
+            means = KMeans(cells, n_init=1, random_state=0, copy_x=False)
+            self.centres = means.fit(real.astype(np.float64)).cluster_centers_
+        self.shares = self.shares_of(real)
+
+    def shares_of(self, samples: np.ndarray) -> np.ndarray:
+        """The share of samples in each cell: float64 (cells,)."""
+        return class_shares(nearest(samples, self.centres)[1], len(self.centres))
+
+
+def diversity(samples: np.ndarray, real: np.ndarray | Reference) -> Diversity:
     """Compares float (n, d) samples with float (m, d) real ones, m near n.
 
     `nearest` depends on the count, so that both should have about as many rows.
@@ -48,11 +98,13 @@ def diversity(samples: np.ndarray, real: np.ndarray) -> Diversity:
     Raises:
         EvaluationError: fewer than two of either, or values that are not finite.
     """
-    energy = energy_distance(samples, real)
+    data = real if isinstance(real, Reference) else Reference(real)
+    energy = energy_distance(samples, data.real)
     return Diversity(
         energy.distance,
         _over(energy.spread_a, energy.spread_b),
-        _over(median_nearest(samples), median_nearest(real)),
+        _over(median_nearest(samples), data.nearest),
+        float(np.abs(data.shares_of(samples) - data.shares).sum() / 2),
     )
 
 

@@ -15,7 +15,7 @@ from keras_gan import batches
 from keras_gan.errors import EvaluationError
 from keras_gan.objectives import value_function
 
-LEAST = 60  # samples of either kind
+_LEAST = 60  # of what D sees at once, of either kind
 _BATCH = 128
 _EPOCHS = 30
 _PATIENCE = 5
@@ -28,8 +28,10 @@ class Gap:
 
     Attributes:
         value: V(D, G) in nats, in expectation at most that of the best D.
-        jensen_shannon: (value + log 4) / 2 in nats, at least 0: in expectation a lower
-            bound of the divergence of p_data and p_g.
+        jensen_shannon: (value + log 4) / 2 in nats, in expectation a lower bound of the
+            divergence of p_data and p_g. It is cut off at 0, so that near 0 chance alone
+            makes it a little too large; `value` has no such bias. Where D sees several
+            samples at once, it is the divergence of such packs, at least that of single ones.
     """
 
     value: float
@@ -63,19 +65,19 @@ def held_out_gap(
         seed: of the fresh weights and of the order.
 
     Raises:
-        EvaluationError: fewer than 60 samples of either.
+        EvaluationError: fewer than 60 samples (packs of them) of either.
 
     Source: Goodfellow 2014, theorem 1: V(D*, G) = 2 JSD - log 4; any other D has less.
     """
-    count = min(len(real), len(fake)) // (7 * packing) * 7
-    if count * packing < LEAST:
+    count = min(len(real), len(fake)) // packing
+    if count < _LEAST:
         raise EvaluationError(
-            f"A held-out discriminator needs {LEAST} samples of either kind. "
+            f"A held-out discriminator needs {_LEAST * packing} samples of either kind. "
             f"Received: {len(real)} and {len(fake)}."
         )
     arrays = [_packed(images, count, packing) for images in (real, fake)]
-    parts = [slice(0, count // 7 * 5), slice(count // 7 * 5, count // 7 * 6)]
-    parts.append(slice(parts[1].stop, count))
+    first, second = count * 5 // 7, count * 6 // 7
+    parts = [slice(0, first), slice(first, second), slice(second, count)]
     fresh = _fresh(discriminator, seed)
     fresh.compile(
         keras.optimizers.Adam(_RATE),

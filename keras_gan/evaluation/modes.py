@@ -13,6 +13,9 @@ from keras_gan.evaluation.arrays import check_widths, matrix
 
 #: A sample within so many standard deviations of a mean is of high quality.
 QUALITY_STDDEVS = 3.0
+#: Samples are called collapsed where more than this share of them, beside what chance
+#: does, would have to move for every mode to have its share.
+MOST_MISPLACED = 0.4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +27,15 @@ class ClassCoverage:
         kl: KL(samples || data), nats; infinite if a class of samples has no data.
         total_variation: sum |p - q| / 2, in [0, 1].
         shares: float64 (classes,), the samples'.
+        collapsed: whether `total_variation` is more than 0.4 above what exact sampling
+            has. The number of modes can't tell: a classifier that errs finds them all.
     """
 
     modes: int
     kl: float
     total_variation: float
     shares: np.ndarray
+    collapsed: bool
 
 
 def class_shares(classes: np.ndarray, num_classes: int) -> np.ndarray:
@@ -71,11 +77,14 @@ def class_coverage(classes: np.ndarray, data_shares: np.ndarray) -> ClassCoverag
     """
     data_shares = matrix(data_shares, "data_shares")[:, 0]
     shares = class_shares(classes, len(data_shares))
+    misplaced = float(np.abs(shares - data_shares).sum() / 2)
+    by_chance = exact_total_variation(np.size(classes), data_shares)
     return ClassCoverage(
         modes=int(np.count_nonzero(shares)),
         kl=float(rel_entr(shares, data_shares).sum()),
-        total_variation=float(np.abs(shares - data_shares).sum() / 2),
+        total_variation=misplaced,
         shares=shares,
+        collapsed=misplaced > MOST_MISPLACED + by_chance,
     )
 
 
@@ -88,6 +97,15 @@ def exact_kl(count: int, num_classes: int) -> float:
     return (num_classes - 1) / (2 * count)
 
 
+def exact_total_variation(count: int, data_shares: np.ndarray) -> float:
+    """The floor beside `ClassCoverage.total_variation`: what `count` exact samples have.
+
+    Half the sum of E|p - q| = sqrt(2 q (1 - q) / (pi count)), where classes have many
+    samples; with one a class it is 8% too large.
+    """
+    return float(np.sqrt(data_shares * (1 - data_shares) / (2 * np.pi * count)).sum())
+
+
 @dataclasses.dataclass(frozen=True)
 class MixtureCoverage:
     """How points fall onto a mixture of Gaussians.
@@ -96,8 +114,8 @@ class MixtureCoverage:
         modes: number of components with at least one high-quality point.
         quality: share of high-quality points: within 3 stddev of the nearest mean.
         shares: float64 (k,), each component's share of the high-quality points.
-        stddevs: float64 (k,), each component's standard deviation over the true one;
-            NaN with fewer than two points.
+        stddevs: float64 (k,), the standard deviation of each component's high-quality
+            points over that of exact ones; NaN with fewer than two points.
     """
 
     modes: int
@@ -105,13 +123,20 @@ class MixtureCoverage:
     shares: np.ndarray
     stddevs: np.ndarray
 
+    @property
+    def collapsed(self) -> bool:
+        """Whether the shares are more than 0.4 in total variation from equal ones."""
+        return bool(np.abs(self.shares - 1 / len(self.shares)).sum() / 2 > MOST_MISPLACED)
+
 
 def mixture_coverage(points: np.ndarray, means: np.ndarray, stddev: float) -> MixtureCoverage:
     """Modes covered, quality and width of each mode.
 
     A component's standard deviation is that of its high-quality points about their own
-    mean, over all coordinates, divided by that of exact points cut off at 3 stddev too:
-    points between the modes do not count as width, and exact sampling has 1.
+    mean, over all coordinates, divided by that of exact points cut off at 3 stddev too.
+    Exact sampling has 1, and points between the modes do not count as width; but nor do
+    a wide mode's points beyond 3 stddev (an endlessly wide one has 1.54 on the plane),
+    which are missing in `quality` instead, nor a mode's being off its true mean.
 
     Args:
         points: numbers (n, dim), n >= 1.
