@@ -100,8 +100,8 @@ def best_distance(folder: Path, iteration: int) -> float:
 
 def size(gan: GAN) -> int:
     """About how many bytes a checkpoint of a compiled GAN takes."""
-    values = sum(math.prod(v.shape) * tf.as_dtype(v.dtype).size for v in _state(gan))
-    return values + 4096 * (1 + len(_state(gan)))  # and HDF5's own for each of them
+    values = sum(math.prod(v.shape) * tf.as_dtype(v.dtype).size for v in state(gan))
+    return values + 4096 * (1 + len(state(gan)))  # and HDF5's own for each of them
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -278,7 +278,7 @@ def _sums(facts: bytes, state: bytes) -> bytes:
 
 
 def _state_bytes(gan: GAN, iteration: int) -> bytes:
-    for variable in _state(gan):
+    for variable in state(gan):
         value = tf.convert_to_tensor(variable)
         if value.dtype.is_floating and not tf.reduce_all(tf.math.is_finite(value)):
             raise DivergedError(
@@ -290,7 +290,7 @@ def _state_bytes(gan: GAN, iteration: int) -> bytes:
     return file.getvalue()
 
 
-def _state(gan: GAN) -> list:
+def state(gan: GAN) -> list:
     """The variables of a checkpoint."""
     optimizers = (gan.generator_optimizer, gan.discriminator_optimizer)
     return [*gan.weights, *(v for optimizer in optimizers for v in optimizer.variables)]

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import keras
@@ -26,13 +26,19 @@ class StopOnSignal(keras.callbacks.Callback):
     """Ends training at the end of a call once a signal was received.
 
     Keras clears `stop_training` at the start of a fit, so the handler can't set it.
+
+    Args:
+        received: the numbers of signals received.
+        agree: called with it at the end of every call, for processes that train together.
     """
 
-    def __init__(self, received: list[int]):
+    def __init__(self, received: list[int], agree: Callable[[list[int]], None]):
         super().__init__()
         self.received = received
+        self.agree = agree
 
     def on_train_batch_end(self, batch, logs=None):
+        self.agree(self.received)
         if self.received:
             self.model.stop_training = True
 
