@@ -444,6 +444,12 @@ class GAN(keras.Model):
         # It divides the work itself: Keras' `fit` must not cut up its blocks of row numbers.
         self._distribute_strategy = None
 
+    def _get_metrics_result_or_logs(self, logs):
+        """Keras' hook for an epoch's end: a program's logs are whole, its metrics on devices."""
+        if self._rounds_program is None:
+            return super()._get_metrics_result_or_logs(logs)
+        return logs
+
     def _check_settings(self):
         if self.ema_decay and not 0 <= self.ema_decay < 1:
             raise ConfigError(f"`ema_decay` should lie in [0, 1). Received: {self.ema_decay}.")

@@ -29,17 +29,17 @@ class StopOnSignal(keras.callbacks.Callback):
 
     Args:
         received: the numbers of signals received.
-        agree: called with it at the end of every call, for processes that train together.
+        agree: whether to end, asked with `received` at the end of every call. Processes that
+            train together have to end after the same one.
     """
 
-    def __init__(self, received: list[int], agree: Callable[[list[int]], None]):
+    def __init__(self, received: list[int], agree: Callable[[list[int]], bool]):
         super().__init__()
         self.received = received
         self.agree = agree
 
     def on_train_batch_end(self, batch, logs=None):
-        self.agree(self.received)
-        if self.received:
+        if self.agree(self.received):
             self.model.stop_training = True
 
 

@@ -241,8 +241,9 @@ def play(
                 gan.fit(**segment, callbacks=watchers, verbose=0, shuffle=False)
                 if gan.stop_training:
                     break
-        workers.wait()  # for the chief's last files: who leaves before is lost to it
-    if received:
+        # Not before the chief has written its last files: who leaves earlier is lost to it.
+        stopped = workers.agree(received)
+    if stopped:
         raise signals.Interrupted(received[0])
     return int(gan.iteration.numpy()) >= schedule.total_steps
 

@@ -18,11 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan import cluster, strategies
-from keras_gan.errors import ConfigError, RunError
-
-
-class WorkerLostError(RunError):
-    """Another process of the training has ended, or can't be reached."""
+from keras_gan.errors import ConfigError, WorkerLostError
 
 
 class Workers:
@@ -67,21 +63,19 @@ class Workers:
                 "command, the same version and the same data."
             )
 
-    def agree(self, received: list[int]) -> None:
-        """Lets every worker note the signal that any of them has received.
+    def agree(self, received: list[int]) -> bool:
+        """Whether any worker had received a signal when it came here: all get the same answer.
 
         Args:
-            received: the numbers of those received here; added to where there are none.
+            received: the numbers of those received here; added to where another worker's is
+                the reason.
         """
         if self.alone:
-            return
+            return bool(received)
         (count,) = self._summed([np.float64(bool(received))])
         if count and not received:
             received.append(signal.SIGTERM)
-
-    def wait(self) -> None:
-        """Returns when all workers have come here."""
-        self.agree([])
+        return count > 0
 
     @contextlib.contextmanager
     def watched(self, way_on: str) -> Iterator[None]:
@@ -98,11 +92,18 @@ class Workers:
         except tf.errors.OpError as error:
             if self.alone or not _tells_of_a_loss(error):
                 raise
-            found = re.search(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)", str(error.message))
-            who = f"{found[1]} {found[2]}" if found else "another worker"
             raise WorkerLostError(
-                f"Training has ended because {who} has, or can't be reached. {way_on}"
+                f"Training has ended because {self._named(str(error.message))} has, or can't be "
+                f"reached. {way_on}"
             ) from error
+
+    def _named(self, message: str) -> str:
+        """The worker that an error is about, as TF_CONFIG has it."""
+        tasks = re.findall(r"/job:(\w+)/(?:replica:\d+/)?task:(\d+)", message)
+        resolver = self.strategy.cluster_resolver
+        mine = resolver.task_type, str(resolver.task_id)
+        others = [" ".join(task) for task in tasks if task != mine]
+        return others[0] if others else "another worker"
 
     def _summed(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Sums over the workers. Exact for float32 and whole numbers below 2^50, by float64."""

@@ -18,7 +18,7 @@ from keras_gan.cli.launch import launch
 from keras_gan.cli.lists import datasets, recipes, runs
 from keras_gan.cli.sample import sample
 from keras_gan.cli.theory import theory
-from keras_gan.errors import KerasGanError, KerasGanWarning
+from keras_gan.errors import KerasGanError, KerasGanWarning, WorkerLostError
 
 
 class Commands(click.Group):
@@ -35,6 +35,9 @@ class Commands(click.Group):
                 raise
             line = " ".join(str(error).split())
             click.echo(f"Error: {line}", err=True)
+            if isinstance(error, WorkerLostError):
+                # TensorFlow, when it shuts down, would wait for the worker that has gone.
+                os._exit(error.exit_code)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)

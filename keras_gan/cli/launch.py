@@ -42,7 +42,7 @@ def launch(workers: int, command: tuple[str, ...]) -> None:
 def run_workers(command: Sequence[str], workers: int) -> int:
     """Runs a command `workers` times, each with a TF_CONFIG of its own, until all have ended.
 
-    Where one fails, the others get 30 s to end by themselves, and are then killed.
+    Where one fails, the others are told to end, and are killed after 30 s.
 
     Args:
         command: of each process.
@@ -91,14 +91,18 @@ def _relay(lines, number: int) -> None:
 def _first_failure(processes: Sequence[subprocess.Popen]) -> int:
     code, deadline = 0, float("inf")
     while running := [p for p in processes if p.poll() is None]:
-        code = code or _failure(processes)
-        if code and deadline == float("inf"):
+        if not code and (code := _failure(processes)):
             deadline = time.monotonic() + _GRACE
+            _signal(running, signal.SIGTERM)  # who still waits for all to come ends at once
         if time.monotonic() > deadline:
-            for process in running:
-                process.kill()
+            _signal(running, signal.SIGKILL)
         time.sleep(0.1)
     return code or _failure(processes)
+
+
+def _signal(processes: Sequence[subprocess.Popen], number: int) -> None:
+    for process in processes:
+        process.send_signal(number)
 
 
 def _failure(processes: Sequence[subprocess.Popen]) -> int:
@@ -111,8 +115,7 @@ def _forwarded(processes: Sequence[subprocess.Popen]) -> Iterator[None]:
     """Hands SIGINT and SIGTERM on to all processes."""
 
     def forward(number, frame):
-        for process in processes:
-            process.send_signal(number)
+        _signal(processes, number)
 
     before = {n: signal.signal(n, forward) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
