@@ -160,7 +160,8 @@ def start(training: Training, run_dir: str | Path | None = None) -> Run | None:
     folder = runs_root() if run_dir is None else Path(run_dir)
     recovery.check_space(folder, training.gan, config, training.schedule)
     facts = source.sample_shape, source.class_names, source.num_samples
-    return Run.create(config, *facts, run_dir)
+    replicas = training.workers.strategy.num_replicas_in_sync
+    return Run.create(config, *facts, run_dir, replicas)
 
 
 def prepare_resume(

@@ -1,9 +1,10 @@
 """Small games for tests/test_distribution.py, played in a process of their own.
 
     python tests/replica_games.py REPLICAS OUT.npz GAME...
+    python tests/replica_games.py REPLICAS fit ...          the command line
 
 Logical devices have to be made before TensorFlow does anything else, so a process has
-either one replica or several. OUT has each game's weights and the last call's means.
+either one replica or several. OUT has what `play` and ROUNDS return.
 """
 
 import sys
@@ -12,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import engine, networks
+from keras_gan import cli, engine, latents, networks, strategies
 from keras_gan.gan import GAN
 
 STEPS_PER_CALL, CALLS, BATCH = 20, 10, 32
@@ -24,12 +25,22 @@ GAMES = {
     "r1_r2": {"penalties": R1, "objective": "hinge"},
     "k2": {"gan": {"discriminator_steps": 2, "updates": "simultaneous"}, "penalties": R1},
     "spectral": {"discriminator": {"spectral_norm": True}, "penalties": R1},
-    "relativistic": {"objective": "relativistic", "penalties": R1},
+    # D's last bias has no part in this game. Its gradient is rounding alone, which Adam
+    # makes steps of, unless epsilon is large beside it.
+    "relativistic": {
+        "objective": "relativistic",
+        "penalties": R1,
+        "optimizer": {"epsilon": 1e-3},
+    },
     "accumulate": {"gan": {"accumulate": 4}, "discriminator": {"spectral_norm": True}},
     "packing": {"gan": {"packing": 2}},
     "conditional": {"conditional": True, "penalties": R1},
     "clipped": {"optimizer": {"global_clipnorm": 0.05}},
-    "dcgan": {"family": "dcgan", "generator": {"width": 4}, "discriminator": {"width": 4}},
+    "dcgan": {
+        "family": "dcgan",
+        "generator": {"width": 4, "batch_norm": False},
+        "discriminator": {"width": 4, "spectral_norm": True},
+    },
     "batch_norm": {"generator": {"batch_norm": True}},
     "noise": {"gan": {"instance_noise": 0.1, "flip": True, "augment": ["color"]}},
     "xla": {"jit": True, "penalties": R1},
@@ -39,13 +50,10 @@ GAMES = {
 SIZES = {"hidden": [16], "activations": ["tanh"]}
 
 
-def strategy_of(replicas: int) -> tf.distribute.Strategy:
-    """Logical CPUs and a replica on each."""
-    if replicas == 1:
-        return tf.distribute.get_strategy()
-    cpus = [tf.config.LogicalDeviceConfiguration()] * replicas
+def make_devices(count: int) -> None:
+    """So many logical CPUs."""
+    cpus = [tf.config.LogicalDeviceConfiguration()] * count
     tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], cpus)
-    return tf.distribute.MirroredStrategy([f"CPU:{n}" for n in range(replicas)])
 
 
 def build(
@@ -87,7 +95,7 @@ def data() -> tuple[np.ndarray, np.ndarray]:
     return images, rng.integers(3, size=256).astype(np.int32)
 
 
-def play(replicas: int, strategy, jit=False, **options) -> dict[str, np.ndarray]:
+def play(strategy, jit=False, **options) -> dict[str, np.ndarray]:
     """The weights after 200 rounds, and the means of the last call."""
     gan = build(strategy, **options)
     with strategy.scope():
@@ -116,8 +124,62 @@ def apart(gan, strategy) -> float:
     return largest
 
 
-if __name__ == "__main__":
-    replicas, out, *names = sys.argv[1:]
-    strategy = strategy_of(int(replicas))
-    played = {name: play(int(replicas), strategy, **GAMES[name]) for name in names}
+def overflow(strategy) -> dict[str, np.ndarray]:
+    """A round in which only the last replica has a gradient that is not finite."""
+    gan = build(strategy, policy="mixed_float16")
+    images = (data()[0] / 127.5 - 1).astype(np.float32)
+    images[0] = np.inf
+    with strategy.scope():
+        program = engine.RoundsProgram(gan, images, None, False)
+    before = [np.asarray(w) for w in gan.discriminator.weights]
+    rows = np.array([[*range(1, BATCH), 0]], np.int32)
+    program(iter([(tf.constant(rows), tf.constant(1))]))
+    after = [np.asarray(w) for w in gan.discriminator.weights]
+    return {
+        "discriminator_stayed": np.array(all(map(np.array_equal, before, after))),
+        "scales": np.array(
+            [
+                float(optimizer.scale_loss(1.0))
+                for optimizer in (gan.discriminator_optimizer, gan.generator_optimizer)
+            ]
+        ),
+        "apart": np.array(apart(gan, strategy)),
+    }
+
+
+def moving_statistics(strategy) -> dict[str, np.ndarray]:
+    """Those of G's batch norm after one round, and what they should be by hand."""
+    gan = build(strategy, generator={"batch_norm": True})
+    with strategy.scope():
+        program = engine.RoundsProgram(gan, *data(), False)
+    kernel = np.asarray(gan.generator.trainable_weights[0])
+    latent = latents.sample("normal", (BATCH, 4), gan._seed(0, 1)).numpy()  # G's, after D's
+    halves = np.split(latent @ kernel, strategy.num_replicas_in_sync)
+    program(iter([(tf.constant([np.arange(BATCH)], tf.int32), tf.constant(1))]))
+    (norm,) = (n for n in gan.generator.layers if isinstance(n, keras.layers.BatchNormalization))
+    kept = norm.momentum
+    return {
+        "mean": np.asarray(norm.moving_mean),
+        "variance": np.asarray(norm.moving_variance),
+        "mean_by_hand": (1 - kept) * np.mean([h.mean(0) for h in halves], 0),
+        "variance_by_hand": kept + (1 - kept) * np.mean([h.var(0) for h in halves], 0),
+    }
+
+
+ROUNDS = {"overflow": overflow, "moving_statistics": moving_statistics}
+
+
+def main(replicas: str, out: str, *names: str) -> None:
+    make_devices(int(replicas))
+    if out == "fit":
+        cli.main([out, *names], prog_name="keras-gan")
+    strategy = strategies.make("mirrored")
+    played = {
+        name: ROUNDS[name](strategy) if name in ROUNDS else play(strategy, **GAMES[name])
+        for name in names
+    }
     np.savez(out, **{f"{n}/{k}": v for n, values in played.items() for k, v in values.items()})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
