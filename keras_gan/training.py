@@ -91,8 +91,9 @@ def prepare(config: Config, strategy: tf.distribute.Strategy | None = None) -> T
         strategy: where rounds are played, see `strategies`; by default on one device.
 
     Raises:
-        ConfigError: settings that are wrong or don't fit the data.
+        ConfigError: settings that are wrong, don't fit the data or are not the other workers'.
         DataError: data that can't be had, or too few of them.
+        RunError: another worker is lost.
     """
     building.check(config)
     strategy = strategy or strategies.make("one")
@@ -106,6 +107,8 @@ def prepare(config: Config, strategy: tf.distribute.Strategy | None = None) -> T
     schedule = engine.Schedule(
         source.num_samples, per_round, training.epochs, training.steps_per_call, config.seed
     )
+    with workers.watched("Start all workers again."):
+        workers.check_same("settings or data", _told_apart_by(config, source))
     building.check_size(config, source.sample_shape, source.num_classes)
     keras.utils.set_random_seed(config.seed)
     with workers.watched("Start all workers again."), strategy.scope():
@@ -225,14 +228,12 @@ def play(
 
     Raises:
         Interrupted: by a signal.
-        ConfigError: other workers have other settings.
         RunError: another process trains the run, or another worker is lost.
         DiskError: there is no room, or the run can't be written; checkpoints stay.
         DivergedError: numbers that are not finite; checkpoints of before stay.
     """
     gan, schedule, workers = training.gan, training.schedule, training.workers
     with workers.watched(_way_on(run)), signals.noted() as received:
-        workers.check_same("settings or data", _told_apart_by(training))
         workers.share(checkpoints.state(gan))
         # What can't go on is told before a write.
         segments = list(_segments(int(gan.iteration.numpy()), schedule))
@@ -267,12 +268,11 @@ def _writing(training: Training, run: Run) -> Iterator[list[keras.callbacks.Call
         yield own
 
 
-def _told_apart_by(training: Training) -> str:
+def _told_apart_by(config: Config, source: Source) -> str:
     """What workers have to have in common; their data may lie in different places."""
-    config, source = training.config, training.source
     anywhere = dataclasses.replace(config.data, name="", directory=None)
     settings = dataclasses.replace(config, data=anywhere).replace(training__init_from=None)
-    facts = (source.num_samples, source.sample_shape, source.class_names, training.jit_compile)
+    facts = source.num_samples, source.sample_shape, source.class_names
     return f"{__version__} {tf.__version__} {facts} {settings.to_yaml()}"
 
 

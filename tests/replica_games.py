@@ -19,10 +19,8 @@ from keras_gan.gan import GAN
 STEPS_PER_CALL, CALLS, BATCH = 20, 10, 32
 R1 = {"r1": {"weight": 0.1, "every": 2}, "r2": {"weight": 0.1}}
 
-#: Names, and what differs from a plain game of two small dense networks.
+#: Names, and what differs from a non-saturating game of two small dense networks.
 GAMES = {
-    "plain": {},
-    "r1_r2": {"penalties": R1, "objective": "hinge"},
     "k2": {"gan": {"discriminator_steps": 2, "updates": "simultaneous"}, "penalties": R1},
     "spectral": {"discriminator": {"spectral_norm": True}, "penalties": R1},
     # D's last bias has no part in this game. Its gradient is rounding alone, which Adam
@@ -33,7 +31,7 @@ GAMES = {
         "optimizer": {"epsilon": 1e-3},
     },
     "accumulate": {"gan": {"accumulate": 4}, "discriminator": {"spectral_norm": True}},
-    "packing": {"gan": {"packing": 2}},
+    "packing": {"gan": {"packing": 2}, "objective": "hinge"},
     "conditional": {"conditional": True, "penalties": R1},
     "clipped": {"optimizer": {"global_clipnorm": 0.05}},
     "dcgan": {
@@ -41,8 +39,10 @@ GAMES = {
         "generator": {"width": 4, "batch_norm": False},
         "discriminator": {"width": 4, "spectral_norm": True},
     },
-    "batch_norm": {"generator": {"batch_norm": True}},
-    "noise": {"gan": {"instance_noise": 0.1, "flip": True, "augment": ["color"]}},
+    "noise": {
+        "generator": {"batch_norm": True},
+        "gan": {"instance_noise": 0.1, "flip": True, "augment": ["color"]},
+    },
     "xla": {"jit": True, "penalties": R1},
     "float16": {"policy": "mixed_float16", "penalties": R1},
     "bfloat16": {"policy": "mixed_bfloat16", "penalties": R1},

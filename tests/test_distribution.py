@@ -22,6 +22,7 @@ from keras_gan.errors import ConfigError, WorkerLostError
 from keras_gan.runs import Run
 from keras_gan.workers import Workers
 
+TIMEOUT = 900  # seconds for a process that takes 20 alone on two cores
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 
@@ -189,7 +190,7 @@ def several(tmp_path_factory, *names) -> dict:
     """The games on two logical CPUs, which take a process of their own."""
     out = tmp_path_factory.mktemp("games") / "played.npz"
     script = [sys.executable, HERE / "replica_games.py", "2", out, *names]
-    done = subprocess.run(script, capture_output=True, text=True, timeout=600)
+    done = subprocess.run(script, capture_output=True, text=True, timeout=TIMEOUT)
     assert done.returncode == 0, done.stderr
     return dict(np.load(out))
 
@@ -202,7 +203,7 @@ SLOW = tuple(n for n in replica_games.GAMES if n not in QUICK)
 BOUNDS = {"float16": 1e-3, "bfloat16": 1e-2}
 
 #: What is drawn or normalised by replica: another training, and equal on all replicas.
-OWN = ("batch_norm", "noise")
+OWN = ("noise",)
 
 
 @pytest.fixture(scope="module")
@@ -262,7 +263,8 @@ def test_moving_statistics_are_means_of_the_replicas(quick_games):
 TINY = (
     "fit",
     "digits",
-    "--epochs=50",
+    "--epochs=25",
+    "--batch-size=32",
     "--objective=non_saturating",
     "--set=network.generator.hidden=[16, 16]",
     "--set=network.discriminator.hidden=[16]",
@@ -270,10 +272,10 @@ TINY = (
     "--set=training.jit_compile=false",
     "--set=training.steps_per_call=10",
     "--set=output.scalars_every_steps=20",
-    "--set=output.samples_every_epochs=25",
-    "--set=output.checkpoint_every_epochs=10",
+    "--set=output.samples_every_epochs=15",
+    "--set=output.checkpoint_every_epochs=5",
     "--set=output.held_out_every_epochs=0",
-)  # 200 steps, 50 calls
+)  # 200 steps, a call and an epoch each 8
 
 
 @pytest.fixture(scope="module")
@@ -313,11 +315,11 @@ def check_same_run(run: Path, other: Path, bound: float) -> None:
 def test_a_mirrored_run_is_the_run_of_one(alone, tmp_path):
     def mirrored(*args):
         script = [sys.executable, HERE / "replica_games.py", "2", *args, "--strategy=mirrored"]
-        return subprocess.run(script, capture_output=True, text=True, timeout=300)
+        return subprocess.run(script, capture_output=True, text=True, timeout=TIMEOUT)
 
     done = mirrored(*TINY, "--run-dir", tmp_path / "run")
     assert done.returncode == 0, done.stderr
-    assert "2 replicas on CPU:0, CPU:1, 32 images each" in done.stderr
+    assert "2 replicas on CPU:0, CPU:1, 16 images each" in done.stderr
     check_same_run(tmp_path / "run", alone, 1e-5)
     assert Run(tmp_path / "run").facts["replicas"] == 2
     assert Run(tmp_path / "run").config == Run(alone).config
@@ -342,7 +344,7 @@ def run_launch(*command, workers=2):
         [sys.executable, "-c", LAUNCH, str(workers), *map(str, command)],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=TIMEOUT,
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
     )
 
@@ -377,7 +379,7 @@ def test_launch_hands_signals_on():
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as launcher:
         launcher.stdout.readline()
         launcher.send_signal(signal.SIGTERM)
-        assert launcher.wait(30) == 143
+        assert launcher.wait(TIMEOUT) == 143
 
 
 def test_launch_deals_out_gpus_ports_and_threads(monkeypatch):
@@ -420,7 +422,7 @@ def together(tmp_path_factory):
     done = train(folder, "none", *TINY, "--strategy=multi-worker", "--run-dir", folder / "run")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{folder / 'run'}\n"
-    assert "2 replicas on CPU:0 of each of 2 workers, 32 images each" in done.stderr
+    assert "2 replicas on CPU:0 of each of 2 workers, 16 images each" in done.stderr
     return folder
 
 
@@ -439,11 +441,10 @@ def test_only_the_chief_writes(together):
 @pytest.mark.slow
 @pytest.mark.parametrize("dead", [0, 1])
 def test_a_dead_worker_ends_the_other_and_a_resume_is_exact(dead, together, tmp_path):
-    began = time.monotonic()
     where = ("--strategy=multi-worker", "--run-dir", tmp_path / "run")
-    done = train(tmp_path, f"{dead}:130:SIGKILL", *TINY, *where)
+    done = train(tmp_path, f"{dead}:136:SIGKILL", *TINY, *where)
     assert done.returncode == 137
-    assert time.monotonic() - began < 120  # of which about 20 s start them
+    # By itself, not killed at the end of the 30 s that `launch` gives it.
     (line,) = [line for line in done.stderr.splitlines() if "Error" in line]
     assert re.search(rf"because worker {dead} has, or can't be reached. Start all", line)
     assert not list(tmp_path.glob("weights-*"))
@@ -459,12 +460,12 @@ def test_a_dead_worker_ends_the_other_and_a_resume_is_exact(dead, together, tmp_
 @pytest.mark.slow
 def test_a_signal_to_one_worker_ends_all_after_a_checkpoint(together, tmp_path):
     where = ("--strategy=multi-worker", "--run-dir", tmp_path / "run")
-    done = train(tmp_path, "1:130:SIGTERM", *TINY, *where)
+    done = train(tmp_path, "1:136:SIGTERM", *TINY, *where)
     assert done.returncode == 143, done.stderr
     assert "Stopped after a checkpoint" in done.stderr
     assert "Error" not in done.stderr
     newest = checkpoints.list_checkpoints(tmp_path / "run" / "checkpoints")[-1]
-    assert int(newest.name) == 130
+    assert int(newest.name) == 136
     # One process goes on with it, as any number of them could.
     result = invoke("fit", "--resume", tmp_path / "run")
     assert result.exit_code == 0, result.stderr
@@ -489,17 +490,10 @@ def test_workers_with_other_settings_are_told(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_launch_command_trains(tmp_path):
-    command = [
-        PROGRAM,
-        "launch",
-        "--workers",
-        "2",
-        *TINY,
-        "--epochs=1",
-        "--run-dir",
-        tmp_path / "r",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{tmp_path / 'r'}\n"
+def test_the_launch_command_launches(tmp_path):
+    """As far as an error that only several replicas have."""
+    command = [PROGRAM, "launch", "--workers", "2", *TINY, "--batch-size=63"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "worker 1: Error: `training.batch_size` is that of all 2 replicas" in done.stderr
+    assert not list(tmp_path.iterdir())
