@@ -103,8 +103,8 @@ def best_distance(gan: GAN, folder: Path) -> float:
 
 def size(gan: GAN) -> int:
     """About how many bytes a checkpoint of a compiled GAN takes."""
-    state = _state(gan)
-    return _bytes(state) + 4096 * (1 + len(state))  # and HDF5's own for each of them
+    variables = state(gan)
+    return _bytes(variables) + 4096 * (1 + len(variables))  # and HDF5's own for each of them
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -280,7 +280,7 @@ def _sums(facts: bytes, state: bytes) -> bytes:
 
 
 def _state_bytes(gan: GAN, iteration: int) -> bytes:
-    for variable in _state(gan):
+    for variable in state(gan):
         value = tf.convert_to_tensor(variable)
         if value.dtype.is_floating and not tf.reduce_all(tf.math.is_finite(value)):
             raise DivergedError(
@@ -292,7 +292,7 @@ def _state_bytes(gan: GAN, iteration: int) -> bytes:
     return file.getvalue()
 
 
-def _state(gan: GAN) -> list:
+def state(gan: GAN) -> list:
     """The variables of a checkpoint."""
     optimizers = (gan.generator_optimizer, gan.discriminator_optimizer)
     return [*gan.weights, *(v for optimizer in optimizers for v in optimizer.variables)]

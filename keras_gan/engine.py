@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gan import replicas
 from keras_gan.errors import DataError, RunError
 from keras_gan.gan import GAN
 
@@ -104,28 +106,59 @@ class RoundsProgram:
     """
 
     def __init__(self, gan: GAN, images: np.ndarray, labels: np.ndarray | None, jit_compile: bool):
-        images = tf.constant(images)
-        labels = tf.constant(labels, tf.int32) if gan.conditional else None
+        strategy = tf.distribute.get_strategy()
         self.jit_compile = jit_compile
+        alone = strategy.num_replicas_in_sync == 1
+        gan.jit_gradients = jit_compile and not alone
+        arrays = [images, np.asarray(labels, np.int32)] if gan.conditional else [images]
+        data = _on_each_device(strategy, arrays)
 
-        @tf.function(jit_compile=jit_compile, reduce_retracing=False)
+        def play_round(rows, data):
+            rows = replicas.part_of_round(rows, gan.discriminator_steps)
+            drawn = [tf.gather(array, rows) for array in data]
+            gan.train_step(drawn if gan.conditional else drawn[0])
+
+        @tf.function(jit_compile=jit_compile and alone, reduce_retracing=False)
         def play(rows, steps):
-            gan.reset_metrics()
+            strategy.run(gan.reset_metrics)
             step = tf.constant(0)
             while step < steps:  # not tf.range: XLA would compile anew for each `steps`
-                drawn = tf.gather(images, rows[step])
-                if labels is None:
-                    gan.train_step(drawn)
-                else:
-                    gan.train_step((drawn, tf.gather(labels, rows[step])))
+                strategy.run(play_round, args=(rows[step], data))
                 step += 1
-            return gan.get_metrics_result()
+            return strategy.experimental_local_results(strategy.run(_result, args=(gan,)))[0]
 
         self.play = play
 
     def __call__(self, iterator: Iterator) -> dict[str, tf.Tensor]:
         with graphs_as_written():
             return self.play(*next(iterator))
+
+
+def _on_each_device(strategy: tf.distribute.Strategy, arrays: Sequence[np.ndarray]) -> Any:
+    """The arrays as tensors, a copy on each of this process's devices."""
+    if strategy.num_replicas_in_sync == 1:
+        return [tf.constant(array) for array in arrays]
+    devices = strategy.extended.worker_devices
+
+    def resident(context):
+        with tf.device(devices[context.replica_id_in_sync_group % len(devices)]):
+            return [tf.constant(array) for array in arrays]
+
+    return strategy.experimental_distribute_values_from_function(resident)
+
+
+def _result(gan: GAN) -> dict[str, tf.Tensor]:
+    """The metrics' means over all replicas, which also come to agree on their networks' state.
+
+    Moving statistics are means over what each replica saw, and linear in it: to average
+    them once a call is to average them every round.
+    """
+    result = gan.get_metrics_result()
+    state = [] if replicas.count() == 1 else gan.moving_state
+    means = replicas.mean([*result.values(), *(variable.value for variable in state)])
+    for variable, value in zip(state, means[len(result) :], strict=True):
+        variable.assign(value)
+    return dict(zip(result, means, strict=False))
 
 
 @contextlib.contextmanager

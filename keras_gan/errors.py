@@ -40,6 +40,10 @@ class DiskError(RunError):
     """The disk is full, read-only or gone, or no more files may be opened."""
 
 
+class WorkerLostError(RunError):
+    """Another process of the training has ended, or can't be reached."""
+
+
 class DivergedError(RunError):
     """Training came to numbers that are not finite."""
 

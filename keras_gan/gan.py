@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from keras_gan import (
     objectives,
     optimizers,
     players,
+    replicas,
     reports,
 )
 from keras_gan import penalties as penalties_module
@@ -127,6 +129,8 @@ class GAN(keras.Model):
         )
         self._means: dict[str, keras.metrics.Mean] = {}
         self._rounds_program = None
+        #: Whether XLA compiles each update's gradients by themselves (see `engine`).
+        self.jit_gradients = False
         # Builds the model: Keras saves no weights of one that was never called.
         self({n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in inputs.items()})
 
@@ -134,6 +138,12 @@ class GAN(keras.Model):
     def sampler(self) -> keras.Model:
         """The generator to draw samples with: the averaged one where there is one."""
         return self.generator if self.generator_ema is None else self.generator_ema
+
+    @property
+    def moving_state(self) -> list[keras.Variable]:
+        """What moves without a gradient: moving statistics, the u of spectral norm."""
+        networks = (self.generator, self.discriminator, self.generator_ema)
+        return [v for n in networks if n is not None for v in n.non_trainable_weights]
 
     def call(self, inputs, training=False):
         if not isinstance(inputs, Mapping):
@@ -250,8 +260,8 @@ class GAN(keras.Model):
             losses = {"loss/discriminator": loss, "game": game_loss, **penalties}
             return (tape.gradient(scaled, variables), losses), (real_logits, fake_logits)
 
-        (gradients, losses), (real_logits, fake_logits) = accumulated(
-            self.accumulate, gradients_of, (real_images, latent, labels)
+        (gradients, losses), (real_logits, fake_logits) = self._averaged(
+            gradients_of, (real_images, latent, labels)
         )
         report = reports.of_logits(self.objective, real_logits, fake_logits, losses.pop("game"))
         report |= {**losses, "real_logits": real_logits}
@@ -276,11 +286,17 @@ class GAN(keras.Model):
                 scaled = self.generator_optimizer.scale_loss(loss)
             return (tape.gradient(scaled, variables), loss), ()
 
-        (gradients, loss), _ = accumulated(
-            self.accumulate, gradients_of, (latent, labels, real_logits)
-        )
+        (gradients, loss), _ = self._averaged(gradients_of, (latent, labels, real_logits))
         norm = optimizers.gradient_norm(gradients, self.generator_optimizer)
         return (gradients, variables), {"loss/generator": loss, "gradient_norm/generator": norm}
+
+    def _averaged(self, gradients_of, tensors):
+        """What `accumulated` returns, with the gradients' means over all replicas."""
+        compute = functools.partial(accumulated, self.accumulate, gradients_of)
+        if self.jit_gradients:
+            compute = tf.function(compute, jit_compile=True)
+        (gradients, losses), rows = compute(tensors)
+        return (replicas.mean(gradients), losses), rows
 
     def _penalties(self, real_images, fake_images, labels, use):
         """The weighted penalties by name. D's blocks keep their activations: see `layers`."""
@@ -348,15 +364,19 @@ class GAN(keras.Model):
         return outputs
 
     def _seed(self, role: int, use: int) -> tf.Tensor:
-        """An int32 pair, a function of (seed, iteration, role, use)."""
+        """An int32 pair, a function of (seed, iteration, role, use), and of the replica.
+
+        But for latents, which are drawn for the whole minibatch: as in one process.
+        """
         base = tf.stack([tf.constant(self.seed, tf.int32), tf.cast(self.iteration.value, tf.int32)])
-        return tf.random.experimental.stateless_fold_in(base, use * _ROLES + role)
+        seed = tf.random.experimental.stateless_fold_in(base, use * _ROLES + role)
+        return seed if role == _LATENTS else replicas.own(seed)
 
     def _latents(self, real_images, use):
-        shape = (tf.shape(real_images)[0], self.latent_dim)
-        if real_images.shape[0] is not None:
-            shape = (real_images.shape[0], self.latent_dim)
-        return latents.sample(self.latent_distribution, shape, self._seed(_LATENTS, use))
+        rows = tf.shape(real_images)[0] if real_images.shape[0] is None else real_images.shape[0]
+        shape = (rows * replicas.count(), self.latent_dim)
+        drawn = latents.sample(self.latent_distribution, shape, self._seed(_LATENTS, use))
+        return replicas.part_of(drawn)
 
     def _noisy(self, images, use):
         if not self.instance_noise:
@@ -421,6 +441,14 @@ class GAN(keras.Model):
         """Makes `fit` run `program(iterator) -> logs` (see `keras_gan.engine`)."""
         self._rounds_program = program
         self.train_function = None
+        # It divides the work itself: Keras' `fit` must not cut up its blocks of row numbers.
+        self._distribute_strategy = None
+
+    def _get_metrics_result_or_logs(self, logs):
+        """Keras' hook for an epoch's end: a program's logs are whole, its metrics on devices."""
+        if self._rounds_program is None:
+            return super()._get_metrics_result_or_logs(logs)
+        return logs
 
     def _check_settings(self):
         if self.ema_decay and not 0 <= self.ema_decay < 1:

@@ -154,6 +154,10 @@ def for_network(optimizer, network: keras.Model) -> keras.optimizers.Optimizer:
     if _computes_in_float16(network) and not scaled:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
     optimizer.build(network.trainable_variables)
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        # GAN gives it means over the replicas, which clipping and loss scaling need: Keras'
+        # own sum over the replicas would be a second exchange, and too large.
+        getattr(optimizer, "inner_optimizer", optimizer)._all_reduce_sum_gradients = list
     return optimizer
 
 

@@ -83,8 +83,11 @@ class Run:
         class_names: tuple[str, ...] | None,
         num_samples: int,
         path: str | Path | None = None,
+        replicas: int = 1,
     ) -> Run:
         """Makes a new run directory: `path`, or one named by recipe and time under `runs_root()`.
+
+        Its `run.json` notes the arguments but for the first, and the versions at work.
 
         Raises:
             ConfigError: it exists and is not empty.
@@ -97,6 +100,7 @@ class Run:
             "sample_shape": list(sample_shape),
             "class_names": None if class_names is None else list(class_names),
             "num_samples": num_samples,
+            "replicas": replicas,
             "created": now.isoformat(),
             "versions": versions(),
         }
@@ -112,7 +116,7 @@ class Run:
             _remove(mine, missing)
             if isinstance(error, FileExistsError) and path.exists() and not mine:
                 # Another process has made this run in the meantime.
-                return cls.create(config, sample_shape, class_names, num_samples, given)
+                return cls.create(config, sample_shape, class_names, num_samples, given, replicas)
             raise _unwritable(path, error.strerror or str(error)) from error
         return cls(path)
 

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import keras
@@ -26,14 +26,20 @@ class StopOnSignal(keras.callbacks.Callback):
     """Ends training at the end of a call once a signal was received.
 
     Keras clears `stop_training` at the start of a fit, so the handler can't set it.
+
+    Args:
+        received: the numbers of signals received.
+        agree: whether to end, asked with `received` at the end of every call. Processes that
+            train together have to end after the same one.
     """
 
-    def __init__(self, received: list[int]):
+    def __init__(self, received: list[int], agree: Callable[[list[int]], bool]):
         super().__init__()
         self.received = received
+        self.agree = agree
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.received:
+        if self.agree(self.received):
             self.model.stop_training = True
 
 

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import keras
+import tensorflow as tf
 
-from keras_gan import building, callbacks, checkpoints, engine, locks, memory, recovery, signals
+from keras_gan import (
+    __version__,
+    building,
+    callbacks,
+    checkpoints,
+    engine,
+    locks,
+    memory,
+    recovery,
+    signals,
+    strategies,
+)
 from keras_gan.config import Config, override
 from keras_gan.data import Source, load_source, located
 from keras_gan.errors import ConfigError
 from keras_gan.gan import GAN
 from keras_gan.runs import Run, load, runs_root
+from keras_gan.workers import Workers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +39,7 @@ class Training:
     gan: GAN
     schedule: engine.Schedule
     jit_compile: bool
+    workers: Workers
 
     def summary(self) -> list[tuple[str, str]]:
         """What will be trained, on what and how: (heading, text) lines."""
@@ -41,6 +55,9 @@ class Training:
         )
         training = config.training
         compiled = "XLA" if self.jit_compile else "plain graph"
+        strategy = self.workers.strategy
+        share = training.batch_size // strategy.num_replicas_in_sync
+        replicas = f"{strategies.described(strategy)}, {share} images each"
         return [
             ("data", f"{source.name}: {source.num_samples:,} {kind} of {shape}{classes}"),
             *(("note", note) for note in source.notes),
@@ -58,21 +75,31 @@ class Training:
                 "engine",
                 f"{compiled}, {self.schedule.steps_per_call} steps a call, {training.precision}",
             ),
-            ("memory", str(memory.estimate(gan, training.batch_size, source.images.nbytes))),
+            *([("replicas", replicas)] if share < training.batch_size else []),
+            ("memory", str(memory.estimate(gan, share, source.images.nbytes))),
             ("length", f"{training.epochs} epochs of {self.schedule.steps_per_epoch} steps"),
         ]
 
 
-def prepare(config: Config) -> Training:
+def prepare(config: Config, strategy: tf.distribute.Strategy | None = None) -> Training:
     """Loads the data and builds and compiles the GAN; writes nothing.
 
     Sets Keras' global seed to the config's, so that weights start as a function of it.
 
+    Args:
+        config: a recipe.
+        strategy: where rounds are played, see `strategies`; by default on one device.
+
     Raises:
-        ConfigError: settings that are wrong or don't fit the data.
+        ConfigError: settings that are wrong, don't fit the data or are not the other workers'.
         DataError: data that can't be had, or too few of them.
+        RunError: another worker is lost.
     """
     building.check(config)
+    strategy = strategy or strategies.make("one")
+    workers = Workers(strategy)
+    parts = config.training.packing * config.training.accumulate
+    strategies.check_batch(strategy, config.training.batch_size, parts)
     config = _with_whole_paths(config)
     source = load_source(config.data)
     training = config.training
@@ -80,58 +107,69 @@ def prepare(config: Config) -> Training:
     schedule = engine.Schedule(
         source.num_samples, per_round, training.epochs, training.steps_per_call, config.seed
     )
+    with workers.watched("Start all workers again."):
+        workers.check_same("settings or data", _told_apart_by(config, source))
     building.check_size(config, source.sample_shape, source.num_classes)
     keras.utils.set_random_seed(config.seed)
-    gan = building.build_gan(
-        config, source.sample_shape, source.num_classes, sample_mean=source.mean()
-    )
-    building.compile_gan(gan, config)
-    jit = engine.choose_jit(training.jit_compile, gan.generator, gan.discriminator)
-    gan.use_program(engine.RoundsProgram(gan, source.images, source.labels, jit))
-    if training.init_from is not None:
+    with workers.watched("Start all workers again."), strategy.scope():
+        gan = building.build_gan(
+            config, source.sample_shape, source.num_classes, sample_mean=source.mean()
+        )
+        building.compile_gan(gan, config)
+        jit = engine.choose_jit(training.jit_compile, gan.generator, gan.discriminator)
+        gan.use_program(engine.RoundsProgram(gan, source.images, source.labels, jit))
+    if training.init_from is not None and workers.is_chief:  # who gives them to the others
         start_from(gan, training.init_from)
-    return Training(config, source, gan, schedule, jit)
+    return Training(config, source, gan, schedule, jit, workers)
 
 
 def fit(
     config: Config,
     run_dir: str | Path | None = None,
     extra_callbacks: Iterable[keras.callbacks.Callback] = (),
-) -> Run:
+    strategy: str = "one",
+) -> Run | None:
     """Trains a new run to its end.
 
     Args:
         config: a recipe, for example `load_config("digits")`.
         run_dir: the new run's directory; by default runs/<recipe>/<time>.
         extra_callbacks: Keras callbacks beside the program's own.
+        strategy: one, mirrored or multi-worker, see `strategies`.
 
     Returns:
-        The finished run: `fit(config).generator` is the trained network.
+        The finished run: `fit(config).generator` is the trained network. None in a
+        worker that is not the chief.
 
     Raises:
         KerasGanError: see `prepare` and `Run.create`.
     """
-    training = prepare(config)
+    training = prepare(config, strategies.make(strategy))
     run = start(training, run_dir)
     play(training, run, extra_callbacks)
     return run
 
 
-def start(training: Training, run_dir: str | Path | None = None) -> Run:
-    """Makes the run directory of a prepared training.
+def start(training: Training, run_dir: str | Path | None = None) -> Run | None:
+    """Makes the run directory of a prepared training; in the chief, where there are workers.
 
     Raises:
         DiskError: there is no room for what the training will write.
         KerasGanError: see `Run.create`.
     """
+    if not training.workers.is_chief:
+        return None
     config, source = training.config, training.source
     folder = runs_root() if run_dir is None else Path(run_dir)
     recovery.check_space(folder, training.gan, config, training.schedule)
     facts = source.sample_shape, source.class_names, source.num_samples
-    return Run.create(config, *facts, run_dir)
+    replicas = training.workers.strategy.num_replicas_in_sync
+    return Run.create(config, *facts, run_dir, replicas)
 
 
-def prepare_resume(run: Run, epochs: int | None = None) -> tuple[Training, list[str]]:
+def prepare_resume(
+    run: Run, epochs: int | None = None, strategy: tf.distribute.Strategy | None = None
+) -> tuple[Training, list[str]]:
     """Prepares to go on with a run from its newest whole checkpoint.
 
     A run that was killed before its first one starts at its start. Within
@@ -140,6 +178,7 @@ def prepare_resume(run: Run, epochs: int | None = None) -> tuple[Training, list[
     Args:
         run: a run, finished or not.
         epochs: a new total, for a run that should go on longer.
+        strategy: where rounds are played; need not be where they were before.
 
     Returns:
         (training, warnings about damaged checkpoints).
@@ -153,7 +192,8 @@ def prepare_resume(run: Run, epochs: int | None = None) -> tuple[Training, list[
         config = override(config, {"training.epochs": epochs})
     begun = bool(checkpoints.list_checkpoints(run.checkpoints) or run.metrics())
     # The weights come from the checkpoint: the run that was the start may be gone.
-    training = prepare(override(config, {"training.init_from": None}) if begun else config)
+    start = override(config, {"training.init_from": None}) if begun else config
+    training = prepare(start, strategy)
     source = training.source
     for what, now, then in (
         ("samples of shape", source.sample_shape, run.sample_shape),
@@ -170,45 +210,75 @@ def prepare_resume(run: Run, epochs: int | None = None) -> tuple[Training, list[
 
 
 def play(
-    training: Training, run: Run, extra_callbacks: Iterable[keras.callbacks.Callback] = ()
+    training: Training, run: Run | None, extra_callbacks: Iterable[keras.callbacks.Callback] = ()
 ) -> bool:
     """Runs the training from the GAN's iteration to the end of the last epoch.
 
     SIGINT and SIGTERM end it after the current call, with a checkpoint; a second
-    SIGINT ends it at once.
+    SIGINT ends it at once. All workers, where there are several, start with the chief's
+    weights, and a signal to one of them ends it on all.
+
+    Args:
+        training: prepared.
+        run: None in workers that are not the chief.
+        extra_callbacks: Keras callbacks beside the run's own; in every worker.
 
     Returns:
         Whether it came to its end.
 
     Raises:
         Interrupted: by a signal.
-        RunError: another process trains the run.
+        RunError: another process trains the run, or another worker is lost.
         DiskError: there is no room, or the run can't be written; checkpoints stay.
         DivergedError: numbers that are not finite; checkpoints of before stay.
     """
-    gan, schedule = training.gan, training.schedule
-    iteration = int(gan.iteration.numpy())
-    segments = list(_segments(iteration, schedule))  # what can't go on is told before a write
-    recovery.check_space(run.path, gan, training.config, schedule)
+    gan, schedule, workers = training.gan, training.schedule, training.workers
+    with workers.watched(_way_on(run)), signals.noted() as received:
+        workers.share(checkpoints.state(gan))
+        # What can't go on is told before a write.
+        segments = list(_segments(int(gan.iteration.numpy()), schedule))
+        with _writing(training, run) if run else contextlib.nullcontext([]) as own:
+            watchers = [*own, *extra_callbacks, signals.StopOnSignal(received, workers.agree)]
+            for segment in segments:
+                gan.fit(**segment, callbacks=watchers, verbose=0, shuffle=False)
+                if gan.stop_training:
+                    break
+        # Not before the chief has written its last files: who leaves earlier is lost to it.
+        stopped = workers.agree(received)
+    if stopped:
+        raise signals.Interrupted(received[0])
+    return int(gan.iteration.numpy()) >= schedule.total_steps
+
+
+@contextlib.contextmanager
+def _writing(training: Training, run: Run) -> Iterator[list[keras.callbacks.Callback]]:
+    """Yields the callbacks that write a run, which is locked and as it was at the iteration."""
+    gan, config = training.gan, training.config
+    recovery.check_space(run.path, gan, config, training.schedule)
     with (
         locks.held(run.path),
         recovery.disk_errors(run.path),
-        signals.noted() as received,
         contextlib.ExitStack() as at_the_end,
     ):
         recovery.wind_back(run.path, gan)
-        run.keep(training.config)  # a longer training goes on as the longer one
+        run.keep(config)  # a longer training goes on as the longer one
         own = callbacks.of_run(training, run.path)
         for callback in own:
             at_the_end.callback(callback.close)
-        watchers = [*own, *extra_callbacks, signals.StopOnSignal(received)]
-        for segment in segments:
-            gan.fit(**segment, callbacks=watchers, verbose=0, shuffle=False)
-            if gan.stop_training:
-                break
-    if received:
-        raise signals.Interrupted(received[0])
-    return int(gan.iteration.numpy()) >= schedule.total_steps
+        yield own
+
+
+def _told_apart_by(config: Config, source: Source) -> str:
+    """What workers have to have in common; their data may lie in different places."""
+    anywhere = dataclasses.replace(config.data, name="", directory=None)
+    settings = dataclasses.replace(config, data=anywhere).replace(training__init_from=None)
+    facts = source.num_samples, source.sample_shape, source.class_names
+    return f"{__version__} {tf.__version__} {facts} {settings.to_yaml()}"
+
+
+def _way_on(run: Run | None) -> str:
+    where = "RUN" if run is None else run.path
+    return f"Start all workers again, with: fit --resume {where} --strategy multi-worker."
 
 
 def _segments(iteration: int, schedule: engine.Schedule) -> Iterable[dict]:

@@ -14,10 +14,11 @@ from keras_gan import __version__
 from keras_gan.cli.evaluate import evaluate
 from keras_gan.cli.export import export
 from keras_gan.cli.fit import fit
+from keras_gan.cli.launch import launch
 from keras_gan.cli.lists import datasets, recipes, runs
 from keras_gan.cli.sample import sample
 from keras_gan.cli.theory import theory
-from keras_gan.errors import KerasGanError, KerasGanWarning
+from keras_gan.errors import KerasGanError, KerasGanWarning, WorkerLostError
 
 
 class Commands(click.Group):
@@ -34,6 +35,9 @@ class Commands(click.Group):
                 raise
             line = " ".join(str(error).split())
             click.echo(f"Error: {line}", err=True)
+            if isinstance(error, WorkerLostError):
+                # TensorFlow, when it shuts down, would wait for the worker that has gone.
+                os._exit(error.exit_code)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
@@ -83,5 +87,5 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (fit, sample, evaluate, theory, export, recipes, datasets, runs):
+for command in (fit, launch, sample, evaluate, theory, export, recipes, datasets, runs):
     main.add_command(command)

@@ -44,12 +44,24 @@ class Recipe(click.ParamType):
     metavar="PATH=VALUE",
     help="Any setting of the recipe: --set training.ema_decay=0.99. Repeatable.",
 )
+@click.option(
+    "--strategy",
+    type=click.Choice(["one", "mirrored", "multi-worker"]),
+    default="one",
+    show_default=True,
+    help="One device, all GPUs of this machine, or those of TF_CONFIG's workers.",
+)
 @click.option("--resume", metavar="RUN", help="Go on with a run ('latest' for the newest).")
 @click.option("--dry-run", is_flag=True, help="Check everything, print it, train nothing.")
-def fit(recipe, run_dir, resume, dry_run, assignments, **options) -> None:
+def fit(recipe, run_dir, strategy, resume, dry_run, assignments, **options) -> None:
     """Train a GAN by RECIPE: a name from `keras-gan recipes`, or a YAML file."""
+    writes = _announce(strategy)
     if resume is not None:
-        _resume(resume, dry_run, recipe, run_dir, assignments, options)
+        if recipe or run_dir or assignments or any(options[k] for k in options if k != "epochs"):
+            raise ConfigError(
+                "Beside --resume only --epochs (a longer training) and --strategy can be given."
+            )
+        _resume(resume, options["epochs"], strategy, writes, dry_run)
         return
     if recipe is None:
         raise ConfigError("Name a RECIPE (see `keras-gan recipes`): keras-gan fit digits.")
@@ -57,50 +69,60 @@ def fit(recipe, run_dir, resume, dry_run, assignments, **options) -> None:
     from keras_gan import data, runs
 
     # What can be told to fail is told before the seconds that TensorFlow takes to import.
-    if run_dir is not None:
+    if run_dir is not None and writes:
         runs.check_new(run_dir)
     config = dataclasses.replace(config, data=data.located(config.data))
-    import_tensorflow()
+    made = import_tensorflow(strategy)
     from keras_gan import training
 
-    prepared = training.prepare(config)
-    _show(f"fit {config.name}", prepared.summary())
+    prepared = training.prepare(config, made)
+    if writes:
+        _show(f"fit {config.name}", prepared.summary())
     if dry_run:
         click.echo("dry run: nothing was written", err=True)
         return
     _play(training, prepared, training.start(prepared, run_dir))
 
 
-def _resume(resume, dry_run, recipe, run_dir, assignments, options) -> None:
-    epochs = options.pop("epochs")
-    if recipe or run_dir or assignments or any(v is not None for v in options.values()):
-        raise ConfigError("Beside --resume only --epochs (a longer training) can be given.")
+def _announce(strategy: str) -> bool:
+    """Whether this process is the one that writes; says which of several workers it is."""
+    if strategy != "multi-worker":
+        return True
+    from keras_gan import cluster
+
+    mine = cluster.from_environment()
+    click.echo(f"{mine}: waiting for all of them", err=True)
+    return mine.is_chief
+
+
+def _resume(resume: str, epochs: int | None, strategy: str, writes: bool, dry_run: bool) -> None:
     from keras_gan import data, locks, runs
 
     run = runs.newest() if resume == "latest" else runs.load(resume)
     data.located(run.config.data)
-    with contextlib.nullcontext() if dry_run else locks.held(run.path):
-        _go_on(run, epochs, dry_run)
+    with locks.held(run.path) if writes and not dry_run else contextlib.nullcontext():
+        _go_on(run, epochs, strategy, writes, dry_run)
 
 
-def _go_on(run, epochs: int | None, dry_run: bool) -> None:
-    import_tensorflow()
+def _go_on(run, epochs: int | None, strategy: str, writes: bool, dry_run: bool) -> None:
+    made = import_tensorflow(strategy)
     from keras_gan import training
 
-    prepared, problems = training.prepare_resume(run, epochs)
-    for problem in problems:
-        click.echo(f"Warning: {problem}", err=True)
-    _show(f"resume {run.path}", prepared.summary())
-    iteration = int(prepared.gan.iteration.numpy())
-    click.echo(f"  from       step {iteration} of {prepared.schedule.total_steps}", err=True)
-    if iteration >= prepared.schedule.total_steps:
+    prepared, problems = training.prepare_resume(run, epochs, made)
+    iteration, total = int(prepared.gan.iteration.numpy()), prepared.schedule.total_steps
+    if writes:
+        for problem in problems:
+            click.echo(f"Warning: {problem}", err=True)
+        _show(f"resume {run.path}", prepared.summary())
+        click.echo(f"  from       step {iteration} of {total}", err=True)
+    if iteration >= total:
         click.echo("this run has come to its end; a larger --epochs goes on with it", err=True)
         click.echo(str(run.path))
         return
     if dry_run:
         click.echo("dry run: nothing was written", err=True)
         return
-    _play(training, prepared, run)
+    _play(training, prepared, run if writes else None)
 
 
 def _configure(recipe: str, assignments: tuple[str, ...], options: dict[str, Any]):
@@ -120,18 +142,24 @@ def _configure(recipe: str, assignments: tuple[str, ...], options: dict[str, Any
 
 
 def _play(training, prepared, run) -> None:
-    click.echo(f"  run        {run.path}", err=True)
-    click.echo(f"  watch      tensorboard --logdir {run.path.parent}", err=True)
+    """`run` is None in a worker that writes nothing, and has little to say."""
+    if run is not None:
+        click.echo(f"  run        {run.path}", err=True)
+        click.echo(f"  watch      tensorboard --logdir {run.path.parent}", err=True)
     from keras_gan import signals
 
     try:
         with signals.second_ends_process():
             training.play(prepared, run)
     except signals.Interrupted as stop:
-        click.echo(
-            f"Stopped after a checkpoint. Go on with: keras-gan fit --resume {run.path}", err=True
-        )
+        if run is not None:
+            click.echo(
+                f"Stopped after a checkpoint. Go on with: keras-gan fit --resume {run.path}",
+                err=True,
+            )
         click.get_current_context().exit(stop.exit_code)
+    if run is None:
+        return
     pictures = sorted((run.path / "samples").glob("*.png"))
     click.echo(f"done: look at {pictures[-1]}", err=True)
     click.echo(f"next: keras-gan sample {run.path} --out samples.png", err=True)

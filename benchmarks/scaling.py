@@ -1,0 +1,120 @@
+"""What several replicas cost, or gain: a step at the same global batch.
+
+    python benchmarks/scaling.py [RECIPE] [--batch-size 256] [--rounds 5]
+
+Trains RECIPE (by default `mnist_mlp`) on random images of MNIST's size: by one replica, by
+all devices of this machine (`mirrored`: GPUs, or two logical CPUs) and by two workers (as
+`keras-gan launch` starts them), in turn, and prints medians of the time of a step and their
+ratio to that of one replica. Each is a process of its own, with its own compile time left out.
+
+On a machine without GPUs one replica has all cores already, so that two of them show what
+the exchange costs and nothing that they could gain.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan import launching
+
+STRATEGIES = ("one", "mirrored", "multi-worker")
+STEPS = 50  # a call
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("recipe", nargs="?", default="mnist_mlp")
+    parser.add_argument("--batch-size", type=int, default=256, help="of all replicas")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--strategy", choices=STRATEGIES, help="(what each process is given)")
+    parser.add_argument("--out", type=Path, help="(where it appends its figures)")
+    options = parser.parse_args()
+    if options.strategy:
+        measure(options)
+        return
+    options.out = Path(f"scaling-{os.getpid()}.jsonl")
+    try:
+        for _ in range(options.rounds):
+            for strategy in STRATEGIES:
+                begin(strategy, options)
+        show(options)
+    finally:
+        options.out.unlink(missing_ok=True)
+
+
+def begin(strategy: str, options: argparse.Namespace) -> None:
+    command = [sys.executable, __file__, options.recipe, f"--batch-size={options.batch_size}"]
+    command += [f"--strategy={strategy}", f"--out={options.out}"]
+    if strategy == "multi-worker":
+        code = launching.run_workers(command, 2)
+    else:
+        code = subprocess.run(command, check=False).returncode
+    if code:
+        sys.exit(f"{strategy} failed with exit code {code}")
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Appends the seconds of a step: the median of five calls, after two that warm up."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import tensorflow as tf
+
+    from keras_gan import building, engine, load_config, strategies
+    from keras_gan.workers import Workers
+
+    if options.strategy == "mirrored" and not tf.config.list_physical_devices("GPU"):
+        cpus = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], cpus)
+    strategy = strategies.make(options.strategy)
+    strategies.check_batch(strategy, options.batch_size, 1)
+    config = load_config(options.recipe).replace(training__batch_size=options.batch_size)
+    images = np.random.default_rng(0).integers(256, size=(10_000, 28, 28, 1), dtype=np.uint8)
+    labels = np.arange(10_000, dtype=np.int32) % 10
+    with strategy.scope():
+        gan = building.build_gan(config, (28, 28, 1), 10)
+        building.compile_gan(gan, config)
+        jit = engine.choose_jit(config.training.jit_compile, gan.generator, gan.discriminator)
+        program = engine.RoundsProgram(gan, images, labels, jit)
+    rows = options.batch_size * config.training.discriminator_steps
+    blocks = iter(engine.Schedule(10_000, rows, 10_000, STEPS, seed=0).blocks(0))
+    seconds = [a_step(program, blocks, gan) for _ in range(7)][2:]
+    workers = Workers(strategy)
+    if workers.is_chief:
+        row = {"strategy": options.strategy, "seconds": statistics.median(seconds)}
+        row["replicas"] = strategies.described(strategy)
+        with options.out.open("a") as file:
+            file.write(f"{json.dumps(row)}\n")
+    workers.agree([])  # for the others, who would be lost to one that is still at work
+
+
+def a_step(program, blocks, gan) -> float:
+    before, start = int(gan.iteration.numpy()), time.perf_counter()
+    program(blocks)
+    after = int(gan.iteration.numpy())  # which waits for the device
+    return (time.perf_counter() - start) / (after - before)
+
+
+def show(options: argparse.Namespace) -> None:
+    rows = [json.loads(line) for line in options.out.read_text().splitlines()]
+    print(f"{options.recipe}, global batch {options.batch_size}, {options.rounds} rounds in turn")
+    print("| strategy | replicas | ms a step | of one replica's |")
+    print("|---|---|---|---|")
+    alone = [row["seconds"] for row in rows if row["strategy"] == "one"]
+    for strategy in STRATEGIES:
+        own = [row for row in rows if row["strategy"] == strategy]
+        seconds = [row["seconds"] for row in own]
+        ratio = statistics.median(s / a for s, a in zip(seconds, alone, strict=True))
+        ms = 1000 * statistics.median(seconds)
+        print(f"| {strategy} | {own[0]['replicas']} | {ms:.2f} | {ratio:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
