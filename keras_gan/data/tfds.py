@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from keras_gan.config import DataConfig
-from keras_gan.data.source import Source, check_memory
+from keras_gan.data import packs
+from keras_gan.data.source import Source, is_streamed
 from keras_gan.errors import DataError
 
 PROBE = ("storage.googleapis.com", 443)  # where most data sets have a mirror
@@ -50,8 +51,12 @@ def known_names() -> tuple[str, ...]:
 def load(config: DataConfig) -> Source:
     """Loads a split as uint8; images of varying size are resized and centre-cropped.
 
+    Those that are streamed (see `source.is_streamed`) are written to one file of the
+    cache once, a pack, and stay there.
+
     Raises:
         DataError: no such split, no images in it, not prepared and no network.
+        DiskError: no room for the pack.
     """
     with _quiet():
         return _load(_tfds(), config)
@@ -61,25 +66,63 @@ def _load(tfds: ModuleType, config: DataConfig) -> Source:
     builder = _builder(tfds, config)
     if not _is_prepared(builder):
         _download(tfds, builder)
-    features = builder.info.features
-    key, label = _image_key(tfds, features), _label_key(tfds, features)
-    if key is None:
-        raise DataError(f"The tensorflow-datasets data set {config.name} has no 8-bit images.")
-    files = _files(builder, config)
-    count = sum(file.take for file in files)
-    shape = _target_shape(config, features[key].shape)
-    check_memory(config.name, count, shape)
-    images, labels = np.empty((count, *shape), np.uint8), np.zeros((count,), np.int32)
-    row = 0
-    for batch, ids in _batches(files, key, label, features[key].shape, shape):
-        images[row : row + len(batch)] = batch
-        labels[row : row + len(batch)] = ids
-        row += len(batch)
-    if row != count:
-        raise DataError(f"{config.name}: {count} examples were promised, {row} were read.")
-    if label is None or labels.min(initial=0) < 0:  # -1 stands for an unknown class
-        return Source(config.name, images)
-    return Source(config.name, images, labels, tuple(features[label].names))
+    records = _Records(tfds, config, builder)
+    streamed = is_streamed(config, records.count, records.shape)
+    if streamed or config.pack:
+        source = packs.packed(*records.pack(), records.contents)
+        return source if streamed else source.in_memory()
+    images, start = np.empty((records.count, *records.shape), np.uint8), 0
+    for batch in records.batches():
+        images[start : start + len(batch)] = batch
+        start += len(batch)
+    return records.source(images)
+
+
+class _Records:
+    """The records of a split, which can be read one after the other only."""
+
+    def __init__(self, tfds: ModuleType, config: DataConfig, builder: Any):
+        self.config, self.builder = config, builder
+        features = builder.info.features
+        self.key, self.label = _image_key(tfds, features), _label_key(tfds, features)
+        if self.key is None:
+            raise DataError(f"The tensorflow-datasets data set {config.name} has no 8-bit images.")
+        self.stored = features[self.key].shape
+        self.shape = _target_shape(config, self.stored)
+        self.files = _files(builder, config)
+        self.count = sum(file.take for file in self.files)
+        self.ids: list[np.ndarray] = []
+
+    def batches(self) -> Iterator[np.ndarray]:
+        """Yields all images, and notes their classes."""
+        for images, ids in _batches(self.files, self.key, self.label, self.stored, self.shape):
+            self.ids.append(ids)
+            yield images
+        found = sum(map(len, self.ids))
+        if found != self.count:
+            raise DataError(
+                f"{self.config.name}: {self.count} examples were promised, {found} were read."
+            )
+
+    def source(self, images: np.ndarray) -> Source:
+        """A Source of these images, once all batches were read."""
+        labels = np.concatenate(self.ids).astype(np.int32)
+        if self.label is None or labels.min() < 0:  # -1 stands for an unknown class
+            return Source(self.config.name, images)
+        names = tuple(self.builder.info.features[self.label].names)
+        return Source(self.config.name, images, labels, names)
+
+    def contents(self) -> packs.Contents:
+        nothing = np.empty(0, np.uint8)
+        return packs.Contents(self.count, self.shape, self.batches(), lambda: self.source(nothing))
+
+    def pack(self) -> tuple[Path, str]:
+        """Where their pack is, and the key of what it is made from."""
+        name, directory = str(self.builder.info.full_name), self.builder.data_dir
+        files = [(file.filename, file.skip, file.take) for file in self.files]
+        stamps = [(found.st_size, found.st_mtime_ns) for found in (os.stat(f[0]) for f in files)]
+        path = packs.path_of(name, directory, self.config.split, self.shape)
+        return path, packs.key_of(name, self.shape, files, stamps)
 
 
 def _files(builder: Any, config: DataConfig) -> list:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,16 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan.data import Source
-from keras_gan.files import replaced_file
+from keras_gan.files import cache_root, replaced_file
 
 _VERSION = 1  # of what is kept; another one does not read it
-
-
-def cache_root() -> Path:
-    """$KERAS_GAN_CACHE, else keras-gan/ under $XDG_CACHE_HOME or ~/.cache."""
-    given = os.environ.get("KERAS_GAN_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(given) if given else Path(base) / "keras-gan"
 
 
 class Cache:
