@@ -9,7 +9,17 @@ from pathlib import Path
 
 import keras
 
-from keras_gan import building, callbacks, checkpoints, engine, locks, memory, recovery, signals
+from keras_gan import (
+    building,
+    callbacks,
+    checkpoints,
+    engine,
+    locks,
+    memory,
+    recovery,
+    signals,
+    streaming,
+)
 from keras_gan.config import Config, override
 from keras_gan.data import Source, load_source, located
 from keras_gan.errors import ConfigError
@@ -58,9 +68,24 @@ class Training:
                 "engine",
                 f"{compiled}, {self.schedule.steps_per_call} steps a call, {training.precision}",
             ),
-            ("memory", str(memory.estimate(gan, training.batch_size, source.images.nbytes))),
+            *self._input(),
+            ("memory", str(memory.estimate(gan, training.batch_size, self._data_in_memory()))),
             ("length", f"{training.epochs} epochs of {self.schedule.steps_per_epoch} steps"),
         ]
+
+    def _input(self) -> list[tuple[str, str]]:
+        if self.schedule.reader is None:
+            return []
+        where = "from the disk" if self.source.is_stored else "from memory"
+        return [("input", f"images are streamed {where}, a call ahead")]
+
+    def _data_in_memory(self) -> int:
+        """Bytes of images, on the host or the device."""
+        schedule = self.schedule
+        held = 0 if self.source.is_stored else self.source.images.nbytes
+        if schedule.reader is None:
+            return held
+        return held + schedule.reader.sizes(schedule.steps_per_call * schedule.rows_per_round)
 
 
 def prepare(config: Config) -> Training:
@@ -77,8 +102,15 @@ def prepare(config: Config) -> Training:
     source = load_source(config.data)
     training = config.training
     per_round = training.batch_size * training.discriminator_steps
+    reader = streaming.reader(config.data.stream, source.images)
+    sample = source.images.nbytes // source.num_samples
     schedule = engine.Schedule(
-        source.num_samples, per_round, training.epochs, training.steps_per_call, config.seed
+        source.num_samples,
+        per_round,
+        training.epochs,
+        streaming.most_steps(training.steps_per_call, per_round, sample),
+        config.seed,
+        reader,
     )
     building.check_size(config, source.sample_shape, source.num_classes)
     keras.utils.set_random_seed(config.seed)
@@ -87,7 +119,7 @@ def prepare(config: Config) -> Training:
     )
     building.compile_gan(gan, config)
     jit = engine.choose_jit(training.jit_compile, gan.generator, gan.discriminator)
-    gan.use_program(engine.RoundsProgram(gan, source.images, source.labels, jit))
+    gan.use_program(engine.RoundsProgram(gan, reader or source.images, source.labels, jit))
     if training.init_from is not None:
         start_from(gan, training.init_from)
     return Training(config, source, gan, schedule, jit)

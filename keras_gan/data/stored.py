@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 import contextlib
+import math
 import os
 import threading
 import warnings
@@ -42,6 +43,11 @@ class StoredImages(abc.ABC):
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        """What they would take in memory."""
+        return math.prod(self.shape)
 
     def __getitem__(self, rows: int | slice | np.ndarray) -> np.ndarray:
         if isinstance(rows, slice):
