@@ -79,6 +79,11 @@ class Schedule:
             )
         return within // self.steps_per_call
 
+    def calls_left(self, iteration: int) -> int:
+        """Number of calls from `iteration` to the end of the training."""
+        epoch = iteration // self.steps_per_epoch
+        return (self.epochs - epoch) * self.calls_per_epoch - self.calls_from(iteration)
+
     def blocks(self, epoch: int, first_call: int = 0) -> tf.data.Dataset:
         """The calls' arguments from `epoch` to the last one: (rows, steps[, images]).
 

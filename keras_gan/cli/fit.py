@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,12 @@ class Recipe(click.ParamType):
     help="Any setting of the recipe: --set training.ema_decay=0.99. Repeatable.",
 )
 @click.option("--resume", metavar="RUN", help="Go on with a run ('latest' for the newest).")
+@click.option("--profile", is_flag=True, help="Trace a call, for TensorBoard's profiler.")
 @click.option("--dry-run", is_flag=True, help="Check everything, print it, train nothing.")
-def fit(recipe, run_dir, resume, dry_run, assignments, **options) -> None:
+def fit(recipe, run_dir, resume, profile, dry_run, assignments, **options) -> None:
     """Train a GAN by RECIPE: a name from `keras-gan recipes`, or a YAML file."""
     if resume is not None:
-        _resume(resume, dry_run, recipe, run_dir, assignments, options)
+        _resume(resume, dry_run, profile, recipe, run_dir, assignments, options)
         return
     if recipe is None:
         raise ConfigError("Name a RECIPE (see `keras-gan recipes`): keras-gan fit digits.")
@@ -68,10 +70,10 @@ def fit(recipe, run_dir, resume, dry_run, assignments, **options) -> None:
     if dry_run:
         click.echo("dry run: nothing was written", err=True)
         return
-    _play(training, prepared, training.start(prepared, run_dir))
+    _play(training, prepared, training.start(prepared, run_dir), profile)
 
 
-def _resume(resume, dry_run, recipe, run_dir, assignments, options) -> None:
+def _resume(resume, dry_run, profile, recipe, run_dir, assignments, options) -> None:
     epochs = options.pop("epochs")
     if recipe or run_dir or assignments or any(v is not None for v in options.values()):
         raise ConfigError("Beside --resume only --epochs (a longer training) can be given.")
@@ -80,10 +82,10 @@ def _resume(resume, dry_run, recipe, run_dir, assignments, options) -> None:
     run = runs.load(None if resume == "latest" else resume)
     data.located(run.config.data)
     with contextlib.nullcontext() if dry_run else locks.held(run.path):
-        _go_on(run, epochs, dry_run)
+        _go_on(run, epochs, dry_run, profile)
 
 
-def _go_on(run, epochs: int | None, dry_run: bool) -> None:
+def _go_on(run, epochs: int | None, dry_run: bool, profile: bool) -> None:
     import_tensorflow()
     from keras_gan import training
 
@@ -100,7 +102,7 @@ def _go_on(run, epochs: int | None, dry_run: bool) -> None:
     if dry_run:
         click.echo("dry run: nothing was written", err=True)
         return
-    _play(training, prepared, run)
+    _play(training, prepared, run, profile)
 
 
 def _configure(recipe: str, assignments: tuple[str, ...], options: dict[str, Any]):
@@ -119,14 +121,14 @@ def _configure(recipe: str, assignments: tuple[str, ...], options: dict[str, Any
     return override(load_config(recipe), {**values, **parse_assignments(assignments)})
 
 
-def _play(training, prepared, run) -> None:
+def _play(training, prepared, run, profile: bool) -> None:
     click.echo(f"  run        {run.path}", err=True)
     click.echo(f"  watch      tensorboard --logdir {run.path.parent}", err=True)
     from keras_gan import signals
 
     try:
-        with signals.second_ends_process():
-            training.play(prepared, run)
+        with signals.second_ends_process(), _profiled(prepared, run, profile) as profilers:
+            training.play(prepared, run, profilers)
     except signals.Interrupted as stop:
         click.echo(
             f"Stopped after a checkpoint. Go on with: keras-gan fit --resume {run.path}", err=True
@@ -136,6 +138,22 @@ def _play(training, prepared, run) -> None:
     click.echo(f"done: look at {pictures[-1]}", err=True)
     click.echo(f"next: keras-gan sample {run.path} --out samples.png", err=True)
     click.echo(str(run.path))
+
+
+@contextlib.contextmanager
+def _profiled(prepared, run, profile: bool) -> Iterator[list]:
+    """Yields the callback that writes a trace, if there should be one; tells where it is."""
+    if not profile:
+        yield []
+        return
+    from keras_gan.callbacks import profiler
+
+    if not profiler.viewer_is_installed():
+        click.echo(f"  profile    needs its viewer: pip install {profiler.PACKAGE}", err=True)
+    done = int(prepared.gan.iteration.numpy())
+    with contextlib.closing(profiler.Profiler(run.path, prepared.schedule.calls_left(done))) as one:
+        yield [one]
+    click.echo(f"profile: {one.written} (TensorBoard's Profile tab)", err=True)
 
 
 def _show(title: str, lines: list[tuple[str, str]]) -> None:
