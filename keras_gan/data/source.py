@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from keras_gan.config import DataConfig
-from keras_gan.data.stored import StoredImages
+from keras_gan.data.stored import StoredImages, batch_of
 from keras_gan.errors import DataError
 
 _MEAN_OF = 60_000  # images at most, chosen at random
@@ -68,8 +68,9 @@ class Source:
             return self.images.mean(axis=0, dtype=np.float64).astype(np.float32)
         rows = _some(self.num_samples, _MEAN_OF)
         total = np.zeros(self.sample_shape, np.int64)
-        for start in range(0, len(rows), 1024):
-            total += self.images[rows[start : start + 1024]].sum(axis=0, dtype=np.int64)
+        batch = batch_of(self.sample_shape)
+        for start in range(0, len(rows), batch):
+            total += self.images[rows[start : start + batch]].sum(axis=0, dtype=np.int64)
         return (total / len(rows) / 127.5 - 1.0).astype(np.float32)
 
     def part(self, rows: slice) -> Source:

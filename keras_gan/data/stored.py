@@ -18,9 +18,14 @@ from keras_gan.errors import DataError, KerasGanWarning
 
 _WORKERS = min(16, os.cpu_count() or 1)
 _TASK = 32  # images that a worker reads at once: handing over one takes as long as a small picture
-_BATCH = 32 * _TASK  # images that are read at once where all are
+_BATCH, _BATCH_BYTES = 1024, 2**26  # images that are read at once where all are, at most
 _NICENESS = 10
 _TRIES = 1000  # files in a row that may be damaged before something larger must be wrong
+
+
+def batch_of(shape: tuple[int, ...]) -> int:
+    """How many images of a shape, (height, width, channels), are read at once at most."""
+    return max(1, min(_BATCH, _BATCH_BYTES // math.prod(shape)))
 
 
 class StoredImages(abc.ABC):
@@ -67,7 +72,8 @@ class StoredImages(abc.ABC):
 
     def _in_parts(self, read: Callable, rows: np.ndarray, images: np.ndarray) -> list:
         """What `read(rows, images)` returns for each part of both, in several threads."""
-        parts = [slice(start, start + _TASK) for start in range(0, len(rows), _TASK)]
+        task = max(1, min(_TASK, len(rows) // _WORKERS))
+        parts = [slice(start, start + task) for start in range(0, len(rows), task)]
         return list(self._pool.map(lambda part: read(rows[part], images[part]), parts))
 
 
@@ -103,8 +109,9 @@ class FileImages(StoredImages):
 
     def whole(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yields all images that can be decoded, a batch at a time, and their rows."""
-        for start in range(0, len(self), _BATCH):
-            rows = np.arange(start, min(start + _BATCH, len(self)))
+        batch = batch_of(self.shape[1:])
+        for start in range(0, len(self), batch):
+            rows = np.arange(start, min(start + batch, len(self)))
             images = np.empty((len(rows), *self.shape[1:]), np.uint8)
             decoded = np.concatenate(self._in_parts(self._try, rows, images))
             yield images[decoded], rows[decoded]

@@ -30,6 +30,7 @@ from keras_gan.rows import RowWriter, finite_or_null
 from keras_gan.runs import Run
 
 FOLDER, FIGURES = "evaluation", "evaluation.json"
+_MOST = 2**29  # bytes of images that are looked at, of those that do not stay in memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,7 +183,8 @@ def _sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None]:
 
     All of the training split, of which the run may have seen a part. Where there is no
     test split and the run was trained on `train[:n]`, it is that part, and the rest of
-    the split takes the test images' place.
+    the split takes the test images' place. Of images that are too many for the memory it
+    is a random part.
     """
     config = dataclasses.replace(
         run.config.data,
@@ -196,6 +198,7 @@ def _sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None]:
     else:
         config = dataclasses.replace(config, split=config.split.partition("[")[0])
     train = load_source(config)
+    train, unseen = (s and s.in_memory(_MOST) for s in (train, unseen))
     if train.sample_shape != run.sample_shape:
         raise ConfigError(
             f"The samples of {run.path} have the shape {run.sample_shape}, the data "
