@@ -75,7 +75,7 @@ def _packed(config: DataConfig, root: Path, names: list[str]) -> Source:
         return packs.Contents(len(pictures), pictures.shape[1:], batches, about)
 
     settings = (config.image_size, config.channels)
-    path = packs.path_of(os.path.realpath(root), *settings)
+    path = packs.path_of(root.name, os.path.realpath(root), *settings)
     source = packs.packed(path, packs.key_of(*settings, *_stamps(root, names)), contents)
     streamed = is_streamed(config, source.num_samples, source.sample_shape)
     return source if streamed else source.in_memory()

@@ -85,7 +85,7 @@ def key_of(*facts: Any) -> str:
 
 def path_of(name: str, *settings: Any) -> Path:
     """Where the pack of these data lies; the next one of the same takes its place."""
-    readable = re.sub(r"\W+", "_", Path(name).name)[:40]
+    readable = re.sub(r"\W+", "_", name)[:40]
     return cache_root() / "packs" / f"{readable}-{key_of(name, *settings)[:16]}.pack"
 
 

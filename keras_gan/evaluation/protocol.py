@@ -30,7 +30,7 @@ from keras_gan.rows import RowWriter, finite_or_null
 from keras_gan.runs import Run
 
 FOLDER, FIGURES = "evaluation", "evaluation.json"
-_MOST = 2**29  # bytes of images that are looked at, of those that do not stay in memory
+_MOST = 2**28  # bytes of images that are looked at, of those that do not stay in memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -189,6 +189,7 @@ def _sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None]:
     config = dataclasses.replace(
         run.config.data,
         name=protocol.data or run.config.data.name,
+        pack=run.config.data.pack and protocol.data is None,
         directory=protocol.data_dir or run.config.data.directory,
     )
     whole, _, rest = config.split.partition("[:")
