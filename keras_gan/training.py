@@ -16,6 +16,7 @@ from keras_gan import (
     engine,
     locks,
     memory,
+    networks,
     recovery,
     signals,
     streaming,
@@ -114,9 +115,8 @@ def prepare(config: Config) -> Training:
     )
     building.check_size(config, source.sample_shape, source.num_classes)
     keras.utils.set_random_seed(config.seed)
-    gan = building.build_gan(
-        config, source.sample_shape, source.num_classes, sample_mean=source.mean()
-    )
+    mean = source.mean() if networks.takes_mean(config.network.family) else None
+    gan = building.build_gan(config, source.sample_shape, source.num_classes, sample_mean=mean)
     building.compile_gan(gan, config)
     jit = engine.choose_jit(training.jit_compile, gan.generator, gan.discriminator)
     gan.use_program(engine.RoundsProgram(gan, reader or source.images, source.labels, jit))
