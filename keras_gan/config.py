@@ -37,6 +37,8 @@ class DataConfig:
     image_size: int | None = _field(None, 1)  # resize and centre-crop to this
     channels: Literal[1, 3] | None = None  # grey or RGB
     follow_links: bool = False  # out of a folder of pictures, too
+    stream: Literal["auto", True, False] = "auto"  # read images as they are drawn: if too many
+    pack: bool = False  # write a folder's images to one file of the cache, once
 
 
 @dataclasses.dataclass(frozen=True)

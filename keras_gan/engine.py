@@ -1,14 +1,16 @@
 """How steps become one compiled program: many rounds of Algorithm 1 a call.
 
 The data stay in memory as they are stored (uint8) and are gathered inside the
-program; a call is given row numbers only. Row numbers are a function of (seed,
-iteration), so that a resumed run draws what the uninterrupted one would have.
+program; a call is given row numbers only, or the images as well where they are
+streamed. Row numbers are a function of (seed, iteration), so that a resumed run
+draws what the uninterrupted one would have.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -19,6 +21,7 @@ import tensorflow as tf
 from keras_gan import replicas
 from keras_gan.errors import DataError, RunError
 from keras_gan.gan import GAN
+from keras_gan.streaming import Reader
 
 _SHUFFLE = 0x5EED  # keeps the order of the data apart from other uses of the seed
 
@@ -33,13 +36,20 @@ class Schedule:
             of a pass (another shuffle brings others).
         steps_per_call: most rounds in one call; an epoch is cut evenly.
         seed: of the shuffles, one an epoch.
+        reader: of the images, where they are streamed.
 
     Raises:
         DataError: a round needs more rows than there are.
     """
 
     def __init__(
-        self, num_samples: int, rows_per_round: int, epochs: int, steps_per_call: int, seed: int
+        self,
+        num_samples: int,
+        rows_per_round: int,
+        epochs: int,
+        steps_per_call: int,
+        seed: int,
+        reader: Reader | None = None,
     ):
         if rows_per_round > num_samples:
             raise DataError(
@@ -55,6 +65,7 @@ class Schedule:
         self.steps_per_call = math.ceil(self.steps_per_epoch / self.calls_per_epoch)
         self.total_steps = epochs * self.steps_per_epoch
         self.seed = seed
+        self.reader = reader
 
     def calls_from(self, iteration: int) -> int:
         """Number of calls between the start of `iteration`'s epoch and `iteration`.
@@ -70,15 +81,22 @@ class Schedule:
             )
         return within // self.steps_per_call
 
+    def calls_left(self, iteration: int) -> int:
+        """Number of calls from `iteration` to the end of the training."""
+        epoch = iteration // self.steps_per_epoch
+        return (self.epochs - epoch) * self.calls_per_epoch - self.calls_from(iteration)
+
     def blocks(self, epoch: int, first_call: int = 0) -> tf.data.Dataset:
-        """The calls' arguments from `epoch` to the last one: (rows, steps).
+        """The calls' arguments from `epoch` to the last one: (rows, steps[, images]).
 
         `rows` is int32 (steps_per_call, rows_per_round); only the first `steps`
-        of them count, the last call of an epoch being the shorter one.
+        of them count, the last call of an epoch being the shorter one. `images` are
+        those of the rows, where they are streamed.
         """
         start = epoch * self.calls_per_epoch + first_call
         calls = tf.data.Dataset.range(start, self.epochs * self.calls_per_epoch)
-        return calls.map(self._block).prefetch(2)
+        blocks = calls.map(self._block)
+        return blocks.prefetch(2) if self.reader is None else self.reader.follow(blocks)
 
     def _block(self, call: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         epoch, within = call // self.calls_per_epoch, call % self.calls_per_epoch
@@ -97,41 +115,68 @@ class RoundsProgram:
 
     Args:
         gan: a compiled GAN.
-        images: uint8 or float32 (n, ...), kept on the device.
+        images: uint8 or float32 (n, ...), kept on the device, or the reader that brings them.
         labels: int32 (n,), or None.
         jit_compile: whether XLA compiles it.
 
     A call takes an iterator over `Schedule.blocks` and returns the metrics' means
     over its rounds.
+
+    Attributes:
+        waited: seconds that all calls have waited for their blocks.
     """
 
-    def __init__(self, gan: GAN, images: np.ndarray, labels: np.ndarray | None, jit_compile: bool):
+    def __init__(
+        self,
+        gan: GAN,
+        images: np.ndarray | Reader,
+        labels: np.ndarray | None,
+        jit_compile: bool,
+    ):
         strategy = tf.distribute.get_strategy()
+        self.reader = images if isinstance(images, Reader) else None
         self.jit_compile = jit_compile
+        self.waited = 0.0
         alone = strategy.num_replicas_in_sync == 1
         gan.jit_gradients = jit_compile and not alone
-        arrays = [images, np.asarray(labels, np.int32)] if gan.conditional else [images]
+        arrays = [] if self.reader else [images]
+        if gan.conditional:
+            arrays.append(np.asarray(labels, np.int32))
         data = _on_each_device(strategy, arrays)
 
-        def play_round(rows, data):
-            rows = replicas.part_of_round(rows, gan.discriminator_steps)
-            drawn = [tf.gather(array, rows) for array in data]
+        def play_round(rows, images, data):
+            rows, *images = (
+                replicas.part_of_round(part, gan.discriminator_steps) for part in (rows, *images)
+            )
+            drawn = [*images, *(tf.gather(array, rows) for array in data)]
             gan.train_step(drawn if gan.conditional else drawn[0])
 
         @tf.function(jit_compile=jit_compile and alone, reduce_retracing=False)
-        def play(rows, steps):
+        def play(rows, steps, *blocks):
             strategy.run(gan.reset_metrics)
             step = tf.constant(0)
             while step < steps:  # not tf.range: XLA would compile anew for each `steps`
-                strategy.run(play_round, args=(rows[step], data))
+                images = [block[step] for block in blocks]
+                strategy.run(play_round, args=(rows[step], images, data))
                 step += 1
             return strategy.experimental_local_results(strategy.run(_result, args=(gan,)))[0]
 
         self.play = play
 
     def __call__(self, iterator: Iterator) -> dict[str, tf.Tensor]:
+        began = time.perf_counter()
+        block = self._next(iterator)
+        self.waited += time.perf_counter() - began
         with graphs_as_written():
-            return self.play(*next(iterator))
+            return self.play(*block)
+
+    def _next(self, iterator: Iterator) -> tuple[tf.Tensor, ...]:
+        try:
+            return next(iterator)
+        except tf.errors.OpError as error:
+            if self.reader is None or self.reader.failure is None:
+                raise
+            raise self.reader.failure from error
 
 
 def _on_each_device(strategy: tf.distribute.Strategy, arrays: Sequence[np.ndarray]) -> Any:

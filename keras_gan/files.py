@@ -26,6 +26,13 @@ _REMEDIES = {
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2  # Linux' <fcntl.h> and <linux/fs.h>
 
 
+def cache_root() -> Path:
+    """$KERAS_GAN_CACHE, else keras-gan/ under $XDG_CACHE_HOME or ~/.cache."""
+    given = os.environ.get("KERAS_GAN_CACHE")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(given) if given else Path(base) / "keras-gan"
+
+
 @contextlib.contextmanager
 def replaced_file(path: Path) -> Iterator[Path]:
     """Yields a temporary sibling of `path`, with its ending, that takes its place at the end.

@@ -437,6 +437,11 @@ class GAN(keras.Model):
         self.train_function = self._rounds_program
         return self.train_function
 
+    @property
+    def program(self):
+        """What `use_program` was given, or None."""
+        return self._rounds_program
+
     def use_program(self, program) -> None:
         """Makes `fit` run `program(iterator) -> logs` (see `keras_gan.engine`)."""
         self._rounds_program = program

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 
-def opened(path: Path) -> BinaryIO:
+def opened(path: str | Path) -> BinaryIO:
     """Opens a regular file (through links) for reading: no pipe, whose end may never come.
 
     Raises:

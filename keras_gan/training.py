@@ -18,9 +18,11 @@ from keras_gan import (
     engine,
     locks,
     memory,
+    networks,
     recovery,
     signals,
     strategies,
+    streaming,
 )
 from keras_gan.config import Config, override
 from keras_gan.data import Source, load_source, located
@@ -76,9 +78,24 @@ class Training:
                 f"{compiled}, {self.schedule.steps_per_call} steps a call, {training.precision}",
             ),
             *([("replicas", replicas)] if share < training.batch_size else []),
-            ("memory", str(memory.estimate(gan, share, source.images.nbytes))),
+            *self._input(),
+            ("memory", str(memory.estimate(gan, share, self._data_in_memory()))),
             ("length", f"{training.epochs} epochs of {self.schedule.steps_per_epoch} steps"),
         ]
+
+    def _input(self) -> list[tuple[str, str]]:
+        if self.schedule.reader is None:
+            return []
+        where = "from the disk" if self.source.is_stored else "from memory"
+        return [("input", f"images are streamed {where}, a call ahead")]
+
+    def _data_in_memory(self) -> int:
+        """Bytes of images, on the host or the device."""
+        schedule = self.schedule
+        held = 0 if self.source.is_stored else self.source.images.nbytes
+        if schedule.reader is None:
+            return held
+        return held + schedule.reader.sizes(schedule.steps_per_call * schedule.rows_per_round)
 
 
 def prepare(config: Config, strategy: tf.distribute.Strategy | None = None) -> Training:
@@ -104,20 +121,26 @@ def prepare(config: Config, strategy: tf.distribute.Strategy | None = None) -> T
     source = load_source(config.data)
     training = config.training
     per_round = training.batch_size * training.discriminator_steps
+    reader = streaming.reader(config.data.stream, source.images)
+    sample = source.images.nbytes // source.num_samples
     schedule = engine.Schedule(
-        source.num_samples, per_round, training.epochs, training.steps_per_call, config.seed
+        source.num_samples,
+        per_round,
+        training.epochs,
+        streaming.most_steps(training.steps_per_call, per_round, sample),
+        config.seed,
+        reader,
     )
     with workers.watched("Start all workers again."):
         workers.check_same("settings or data", _told_apart_by(config, source))
     building.check_size(config, source.sample_shape, source.num_classes)
     keras.utils.set_random_seed(config.seed)
+    mean = source.mean() if networks.takes_mean(config.network.family) else None
     with workers.watched("Start all workers again."), strategy.scope():
-        gan = building.build_gan(
-            config, source.sample_shape, source.num_classes, sample_mean=source.mean()
-        )
+        gan = building.build_gan(config, source.sample_shape, source.num_classes, sample_mean=mean)
         building.compile_gan(gan, config)
         jit = engine.choose_jit(training.jit_compile, gan.generator, gan.discriminator)
-        gan.use_program(engine.RoundsProgram(gan, source.images, source.labels, jit))
+        gan.use_program(engine.RoundsProgram(gan, reader or source.images, source.labels, jit))
     if training.init_from is not None and workers.is_chief:  # who gives them to the others
         start_from(gan, training.init_from)
     return Training(config, source, gan, schedule, jit, workers)

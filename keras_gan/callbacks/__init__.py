@@ -6,6 +6,7 @@ from keras_gan.callbacks.diversity import DiversityWriter
 from keras_gan.callbacks.health import Health
 from keras_gan.callbacks.held_out import HeldOutDiscriminator
 from keras_gan.callbacks.of_run import of_run
+from keras_gan.callbacks.profiler import Profiler
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.samples import SampleWriter
 from keras_gan.callbacks.scalars import ScalarWriter
@@ -16,6 +17,7 @@ __all__ = [
     "DiversityWriter",
     "Health",
     "HeldOutDiscriminator",
+    "Profiler",
     "Progress",
     "SampleWriter",
     "ScalarWriter",

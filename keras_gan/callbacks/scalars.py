@@ -17,6 +17,9 @@ from keras_gan.rows import BOARD, Board, RowWriter
 class ScalarWriter(Cadence):
     """Writes the means over the last call to `metrics.jsonl` and to TensorBoard.
 
+    With them its times: seconds a call and a step, images per second, and the share
+    that it has waited for its input.
+
     The optimum of V(D,G), -log 4, and of the game's own value are a second
     TensorBoard run, `optimum`, so that each is drawn in the same chart.
 
@@ -45,13 +48,19 @@ class ScalarWriter(Cadence):
             self._describe()
 
     def on_train_batch_begin(self, batch, logs=None):
-        self.started = time.perf_counter()
+        self.started, self.waited = time.perf_counter(), self.model.program.waited
 
     def on_train_batch_end(self, batch, logs=None):
         rounds = int(self.model.iteration.numpy()) - self.iteration
         # Reading the iteration has waited for the device: the time is the call's.
-        self.seconds = max(time.perf_counter() - self.started, 1e-9)
-        self.images_per_second = rounds * self.rows_per_round / self.seconds
+        seconds = max(time.perf_counter() - self.started, 1e-9)
+        self.times = {"time/seconds_per_call": seconds}
+        if self.compiled:  # the first call's time is the compiler's
+            self.times |= {
+                "time/seconds_per_step": seconds / rounds,
+                "time/images_per_second": rounds * self.rows_per_round / seconds,
+                "time/input_share": (self.model.program.waited - self.waited) / seconds,
+            }
         super().on_train_batch_end(batch, logs)
         self.compiled = True
 
@@ -60,10 +69,7 @@ class ScalarWriter(Cadence):
 
     def act(self, iteration, logs):
         values = {name: float(value) for name, value in logs.items()}
-        times = {"time/unix": time.time(), "time/seconds_per_call": self.seconds}
-        if self.compiled:  # the first call's time is the compiler's
-            times["time/images_per_second"] = self.images_per_second
-        self.rows.write(iteration, {**values, **times})
+        self.rows.write(iteration, {**values, "time/unix": time.time(), **self.times})
         objective = self.model.objective
         with self.optimum.at(iteration):
             tf.summary.scalar("V(D,G)", OPTIMAL_VALUE)

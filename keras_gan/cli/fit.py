@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,16 +53,19 @@ class Recipe(click.ParamType):
     help="One device, all GPUs of this machine, or those of TF_CONFIG's workers.",
 )
 @click.option("--resume", metavar="RUN", help="Go on with a run ('latest' for the newest).")
+@click.option("--profile", is_flag=True, help="Trace a call, for TensorBoard's profiler.")
 @click.option("--dry-run", is_flag=True, help="Check everything, print it, train nothing.")
-def fit(recipe, run_dir, strategy, resume, dry_run, assignments, **options) -> None:
+def fit(recipe, run_dir, strategy, resume, profile, dry_run, assignments, **options) -> None:
     """Train a GAN by RECIPE: a name from `keras-gan recipes`, or a YAML file."""
     writes = _announce(strategy)
     if resume is not None:
-        if recipe or run_dir or assignments or any(options[k] for k in options if k != "epochs"):
+        epochs = options.pop("epochs")
+        if recipe or run_dir or assignments or any(v is not None for v in options.values()):
             raise ConfigError(
-                "Beside --resume only --epochs (a longer training) and --strategy can be given."
+                "Beside --resume only --epochs (a longer training), --strategy, --profile and "
+                "--dry-run can be given."
             )
-        _resume(resume, options["epochs"], strategy, writes, dry_run)
+        _resume(resume, epochs, strategy, writes, dry_run, profile)
         return
     if recipe is None:
         raise ConfigError("Name a RECIPE (see `keras-gan recipes`): keras-gan fit digits.")
@@ -81,7 +85,7 @@ def fit(recipe, run_dir, strategy, resume, dry_run, assignments, **options) -> N
     if dry_run:
         click.echo("dry run: nothing was written", err=True)
         return
-    _play(training, prepared, training.start(prepared, run_dir))
+    _play(training, prepared, training.start(prepared, run_dir), profile)
 
 
 def _announce(strategy: str) -> bool:
@@ -95,16 +99,16 @@ def _announce(strategy: str) -> bool:
     return mine.is_chief
 
 
-def _resume(resume: str, epochs: int | None, strategy: str, writes: bool, dry_run: bool) -> None:
+def _resume(resume: str, epochs: int | None, strategy, writes, dry_run, profile) -> None:
     from keras_gan import data, locks, runs
 
     run = runs.newest() if resume == "latest" else runs.load(resume)
     data.located(run.config.data)
     with locks.held(run.path) if writes and not dry_run else contextlib.nullcontext():
-        _go_on(run, epochs, strategy, writes, dry_run)
+        _go_on(run, epochs, strategy, writes, dry_run, profile)
 
 
-def _go_on(run, epochs: int | None, strategy: str, writes: bool, dry_run: bool) -> None:
+def _go_on(run, epochs: int | None, strategy, writes, dry_run, profile) -> None:
     made = import_tensorflow(strategy)
     from keras_gan import training
 
@@ -122,7 +126,7 @@ def _go_on(run, epochs: int | None, strategy: str, writes: bool, dry_run: bool) 
     if dry_run:
         click.echo("dry run: nothing was written", err=True)
         return
-    _play(training, prepared, run if writes else None)
+    _play(training, prepared, run if writes else None, profile)
 
 
 def _configure(recipe: str, assignments: tuple[str, ...], options: dict[str, Any]):
@@ -141,7 +145,7 @@ def _configure(recipe: str, assignments: tuple[str, ...], options: dict[str, Any
     return override(load_config(recipe), {**values, **parse_assignments(assignments)})
 
 
-def _play(training, prepared, run) -> None:
+def _play(training, prepared, run, profile: bool) -> None:
     """`run` is None in a worker that writes nothing, and has little to say."""
     if run is not None:
         click.echo(f"  run        {run.path}", err=True)
@@ -149,8 +153,8 @@ def _play(training, prepared, run) -> None:
     from keras_gan import signals
 
     try:
-        with signals.second_ends_process():
-            training.play(prepared, run)
+        with signals.second_ends_process(), _profiled(prepared, run, profile) as profilers:
+            training.play(prepared, run, profilers)
     except signals.Interrupted as stop:
         if run is not None:
             click.echo(
@@ -164,6 +168,22 @@ def _play(training, prepared, run) -> None:
     click.echo(f"done: look at {pictures[-1]}", err=True)
     click.echo(f"next: keras-gan sample {run.path} --out samples.png", err=True)
     click.echo(str(run.path))
+
+
+@contextlib.contextmanager
+def _profiled(prepared, run, profile: bool) -> Iterator[list]:
+    """Yields the callback that writes a trace, if there should be one; tells where it is."""
+    if not profile:
+        yield []
+        return
+    from keras_gan.callbacks import profiler
+
+    if not profiler.viewer_is_installed():
+        click.echo(f"  profile    needs its viewer: pip install {profiler.PACKAGE}", err=True)
+    done = int(prepared.gan.iteration.numpy())
+    with contextlib.closing(profiler.Profiler(run.path, prepared.schedule.calls_left(done))) as one:
+        yield [one]
+    click.echo(f"profile: {one.written} (TensorBoard's Profile tab)", err=True)
 
 
 def _show(title: str, lines: list[tuple[str, str]]) -> None:

@@ -27,15 +27,18 @@ BUNDLED: dict[str, Callable[[DataConfig], Source]] = {
     **dict.fromkeys(densities.DENSITIES, densities.load),
 }
 
+#: What can stay on the disk, and takes its time to decode.
+PACKABLE = (folder.load, tfds.load)
+
 #: Data sets made of another one of tensorflow-datasets.
 STACKED = "stacked_mnist"
 
 
 def load_source(config: DataConfig) -> Source:
-    """Loads all samples of `config.split` into memory.
+    """Loads all samples of `config.split`: into memory, or to be read as they are drawn.
 
     Args:
-        config: what to load, and the size to bring images to.
+        config: what to load, how, and the size to bring images to.
 
     Returns:
         A Source with at least one sample.
@@ -43,9 +46,16 @@ def load_source(config: DataConfig) -> Source:
     Raises:
         DataError: nothing of that name or path, nothing readable in it, or a
             data set that would have to be downloaded where there is no network.
+        DiskError: no room for a pack.
     """
-    source = _loader(config)(config)
-    if source.images.size == 0:
+    loader = _loader(config)
+    if config.pack and loader not in PACKABLE:
+        raise DataError(
+            "data.pack is for folders of pictures and data sets of tensorflow-datasets: leave it "
+            f"out for {config.name}, which is quick to read."
+        )
+    source = loader(config)
+    if source.num_samples == 0:
         raise DataError(f"The data set {config.name} ({config.split}) is empty.")
     return dataclasses.replace(source, name=config.name)
 

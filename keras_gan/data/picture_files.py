@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -22,7 +24,7 @@ _one_large = threading.Lock()
 
 
 @contextlib.contextmanager
-def opened(file: Path) -> Iterator[Image.Image]:
+def opened(file: str | Path) -> Iterator[Image.Image]:
     """Yields a picture whose header was read and found harmless; pixels are decoded later.
 
     Of animations this is the first frame.
@@ -32,7 +34,7 @@ def opened(file: Path) -> Iterator[Image.Image]:
     """
     with contextlib.ExitStack() as stack:
         content = stack.enter_context(reading.opened(file))
-        size = file.stat().st_size
+        size = os.fstat(content.fileno()).st_size
         if size > LARGEST_FILE:
             raise ValueError(f"a file of more than {LARGEST_FILE // 2**20} MiB")
         if size > _SMALL_FILE:
@@ -42,14 +44,17 @@ def opened(file: Path) -> Iterator[Image.Image]:
         if pixels > LARGEST_PICTURE:
             raise ValueError(f"{pixels:,} pixels, above {LARGEST_PICTURE:,}")
         if picture.info.get("progressive"):
-            _check_scans(file, pixels)
+            _check_scans(content, pixels)
         if pixels > _SMALL_PICTURE and size <= _SMALL_FILE:
             stack.enter_context(_one_large)
         yield picture
 
 
-def _check_scans(file: Path, pixels: int) -> None:
+def _check_scans(content: BinaryIO, pixels: int) -> None:
     """Raises ValueError for a JPEG that paints its pixels over and over."""
-    scans = file.read_bytes().count(b"\xff\xda")
+    before = content.tell()
+    content.seek(0)
+    scans = content.read().count(b"\xff\xda")
+    content.seek(before)
     if scans * pixels > _MOST_SCANS:
         raise ValueError(f"{scans} scans")

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import os
 import re
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
+from keras_gan.config import DataConfig
+from keras_gan.data.stored import StoredImages, batch_of
 from keras_gan.errors import DataError
+
+_MEAN_OF = 60_000  # images at most, chosen at random
 
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """All samples of one split, in memory.
+    """All samples of one split.
 
     Attributes:
         name: as the user named it.
         images: uint8 (n, height, width, channels), or float32 (n, dim) points of
             a toy density. Images become float32 in [-1, 1] when they are drawn.
+            `StoredImages` stay on the disk, and can be indexed as an array.
         labels: int32 (n,) in 0..num_classes-1, or None.
         class_names: a name a class, or None without labels.
         notes: what a person should know of how it was read, a line each.
     """
 
     name: str
-    images: np.ndarray
+    images: np.ndarray | StoredImages
     labels: np.ndarray | None = None
     class_names: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
@@ -48,10 +55,50 @@ class Source:
     def is_image(self) -> bool:
         return self.images.dtype == np.uint8
 
+    @property
+    def is_stored(self) -> bool:
+        return isinstance(self.images, StoredImages)
+
     def mean(self) -> np.ndarray:
-        """The mean sample on the scale that networks see, float32 `sample_shape`."""
-        mean = self.images.mean(axis=0, dtype=np.float64)
-        return (mean / 127.5 - 1.0 if self.is_image else mean).astype(np.float32)
+        """The mean sample on the scale that networks see, float32 `sample_shape`.
+
+        Of more than 60,000 images it is that of 60,000.
+        """
+        if not self.is_image:
+            return self.images.mean(axis=0, dtype=np.float64).astype(np.float32)
+        rows = _some(self.num_samples, _MEAN_OF)
+        total = np.zeros(self.sample_shape, np.int64)
+        batch = batch_of(self.sample_shape)
+        for start in range(0, len(rows), batch):
+            total += self.images[rows[start : start + batch]].sum(axis=0, dtype=np.int64)
+        return (total / len(rows) / 127.5 - 1.0).astype(np.float32)
+
+    def part(self, rows: slice | np.ndarray) -> Source:
+        """The samples of some rows, given as a slice or by their numbers."""
+        images = self.images.part(rows) if self.is_stored else self.images[rows]
+        labels = None if self.labels is None else self.labels[rows]
+        return dataclasses.replace(self, images=images, labels=labels)
+
+    def in_memory(self, most: int | None = None) -> Source:
+        """The same with its images in memory.
+
+        Args:
+            most: bytes. Where that is too little, it is a random part of the images.
+        """
+        if not self.is_stored:
+            return self
+        size = math.prod(self.sample_shape)
+        rows = _some(self.num_samples, self.num_samples if most is None else max(1, most // size))
+        labels = None if self.labels is None else self.labels[rows]
+        images = self.images[:] if len(rows) == self.num_samples else self.images[rows]
+        return dataclasses.replace(self, images=images, labels=labels)
+
+
+def _some(count: int, most: int) -> np.ndarray:
+    """At most so many of the rows 0 to count - 1, in order, the same at every call."""
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(0).choice(count, most, replace=False))
 
 
 def part_of(split: str, parts: dict[str, int]) -> tuple[str, slice]:
@@ -82,7 +129,38 @@ def part_of(split: str, parts: dict[str, int]) -> tuple[str, slice]:
     return name, slice(row(start), row(stop))
 
 
-LARGEST_BYTES = min(8 * 2**30, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2)
+def _memory() -> int:
+    """Bytes of memory of this machine, or what its container may take of it."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for file in ("memory.max", "memory/memory.limit_in_bytes"):  # cgroups, version 2 and 1
+        with contextlib.suppress(OSError, ValueError):  # no such file; `max`
+            limits.append(int(Path("/sys/fs/cgroup", file).read_text("ascii")))
+    return min(limits)
+
+
+LARGEST_BYTES = min(8 * 2**30, _memory() // 2)
+#: What `data.stream: auto` keeps in memory, where TensorFlow takes a copy of it.
+RESIDENT_BYTES = min(LARGEST_BYTES, _memory() // 4)
+
+
+def is_streamed(config: DataConfig, count: int, shape: tuple[int, ...]) -> bool:
+    """Whether images should stay on the disk until they are drawn.
+
+    Args:
+        config: whose `stream` is true, false or auto: where they take more than
+            RESIDENT_BYTES.
+        count: images.
+        shape: of one.
+
+    Raises:
+        DataError: they are to stay in memory and do not fit, or one is too large already.
+    """
+    if config.stream == "auto":
+        streamed = count * math.prod(shape) > RESIDENT_BYTES
+    else:
+        streamed = config.stream
+    check_memory(config.name, 1 if streamed else count, shape)
+    return streamed
 
 
 def check_memory(name: str, count: int, shape: tuple[int, ...]) -> None:
@@ -128,7 +206,9 @@ def as_mode(picture: Image.Image, mode: str) -> Image.Image:
     16-bit grey becomes 8-bit. Modes I and F do not say what white is: 1, 255 or
     65535, the least that no value exceeds.
     """
-    ImageOps.exif_transpose(picture, in_place=True)
+    picture.load()  # some of what a PNG says of itself stands at its end
+    if picture.info or picture.format != "PNG":  # looking for an orientation takes its time
+        ImageOps.exif_transpose(picture, in_place=True)
     if picture.mode.startswith("I") or picture.mode == "F":
         values = np.nan_to_num(np.asarray(picture, np.float32))
         white = 65535.0
@@ -141,7 +221,7 @@ def as_mode(picture: Image.Image, mode: str) -> Image.Image:
         picture = picture if picture.mode == "RGBA" else picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
         picture = Image.alpha_composite(white, picture)
-    return picture.convert(mode)
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def class_ids(labels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

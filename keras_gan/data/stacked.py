@@ -30,7 +30,7 @@ def load(config: DataConfig) -> Source:
     """
     if config.channels not in (None, 3):
         raise DataError("stacked_mnist has 3 channels: leave data.channels out.")
-    digits = tfds.load(dataclasses.replace(of_mnist(config), channels=None))
+    digits = tfds.load(dataclasses.replace(of_mnist(config), channels=None, stream=False))
     random = np.random.default_rng(digits.num_samples)
     each = np.tile(np.arange(digits.num_samples), ROUNDS)
     orders = [random.permutation(each) for _ in range(3)]

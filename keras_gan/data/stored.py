@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import abc
-import dataclasses
-import json
+import contextlib
+import math
 import os
-from collections.abc import Callable, Sequence
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from keras_gan.errors import DataError
+from keras_gan.errors import DataError, KerasGanWarning
 
-_WORKERS = min(16, 2 * (os.cpu_count() or 1))
+_WORKERS = min(16, os.cpu_count() or 1)
+_TASK = 32  # images that a worker reads at once: handing over one takes as long as a small picture
+_BATCH, _BATCH_BYTES = 1024, 2**26  # images that are read at once where all are, at most
+_NICENESS = 10
+_TRIES = 1000  # files in a row that may be damaged before something larger must be wrong
+
+
+def batch_of(shape: tuple[int, ...]) -> int:
+    """How many images of a shape, (height, width, channels), are read at once at most."""
+    return max(1, min(_BATCH, _BATCH_BYTES // math.prod(shape)))
 
 
 class StoredImages(abc.ABC):
     """What `Source.images` is where the images do not stay in memory: an array to index.
 
     `images[rows]`, rows a number, a slice or an array of numbers, is uint8
-    (len(rows), height, width, channels), read now. Reading is a function of the
-    rows alone and may happen in several threads at once.
+    (len(rows), height, width, channels), read now, by several threads that give way
+    to whatever else computes.
 
     Attributes:
         shape: (n, height, width, channels).
@@ -33,120 +44,139 @@ class StoredImages(abc.ABC):
 
     def __init__(self, shape: tuple[int, int, int, int]):
         self.shape = shape
+        self._pool = ThreadPoolExecutor(_WORKERS, "reader", _give_way)
 
     def __len__(self) -> int:
         return self.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        """What they would take in memory."""
+        return math.prod(self.shape)
 
     def __getitem__(self, rows: int | slice | np.ndarray) -> np.ndarray:
         if isinstance(rows, slice):
             rows = np.arange(*rows.indices(len(self)))
         rows = np.asarray(rows)
-        found = self.read(np.atleast_1d(rows))
-        return found[0] if rows.ndim == 0 else found
-
-    @property
-    def nbytes(self) -> int:
-        """What they would take in memory."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        images = np.empty((rows.size, *self.shape[1:]), np.uint8)
+        self._in_parts(self._read, rows.reshape(-1), images)
+        return images.reshape(*rows.shape, *self.shape[1:])
 
     @abc.abstractmethod
-    def read(self, rows: np.ndarray) -> np.ndarray:
-        """Reads uint8 (len(rows), height, width, channels); rows are 0 to n - 1."""
+    def part(self, rows: slice | np.ndarray) -> StoredImages:
+        """The images of some rows, given as a slice or by their numbers; still stored."""
 
     @abc.abstractmethod
-    def part(self, rows: np.ndarray) -> StoredImages:
-        """The images of some rows, in their order."""
+    def _read(self, rows: np.ndarray, images: np.ndarray) -> None:
+        """Reads images 0 <= row < n into uint8 (len(rows), height, width, channels)."""
+
+    def _in_parts(self, read: Callable, rows: np.ndarray, images: np.ndarray) -> list:
+        """What `read(rows, images)` returns for each part of both, in several threads."""
+        task = max(1, min(_TASK, len(rows) // _WORKERS))
+        parts = [slice(start, start + task) for start in range(0, len(rows), task)]
+        return list(self._pool.map(lambda part: read(rows[part], images[part]), parts))
 
 
 class FileImages(StoredImages):
     """A picture file an image, decoded and brought to size by several threads.
 
-    A file that turns out to be damaged gives way to the next whole one.
+    A file that turns out to be damaged when it is drawn gives way to the next whole
+    one, with a warning at the first.
 
     Args:
-        files: of all images.
+        root: the folder.
+        names: of the files, relative to it.
         shape: (height, width, channels).
-        decode: file -> uint8 of that shape, or a text that says why it can't.
+        decode: path -> uint8 of that shape, or a text that says why it can't.
     """
 
     def __init__(
         self,
-        files: Sequence[Path],
+        root: Path,
+        names: Sequence[str],
         shape: tuple[int, int, int],
-        decode: Callable[[Path], np.ndarray | str],
+        decode: Callable[[str], np.ndarray | str],
     ):
-        super().__init__((len(files), *shape))
-        self.files = files
-        self.decode = decode
-        self.pool = ThreadPoolExecutor(_WORKERS)
-
-    def read(self, rows):
-        images = np.empty((len(rows), *self.shape[1:]), np.uint8)
-        for n, image in enumerate(self.pool.map(self._whole, rows.tolist())):
-            images[n] = image
-        return images
+        super().__init__((len(names), *shape))
+        self.root = root
+        self.names = names if isinstance(names, Names) else Names(names)
+        self._decode = decode
+        self._warned = threading.Event()
 
     def part(self, rows):
-        return FileImages([self.files[row] for row in rows], self.shape[1:], self.decode)
+        names = [self.names[row] for row in np.arange(len(self))[rows].tolist()]
+        return FileImages(self.root, names, self.shape[1:], self._decode)
 
-    def _whole(self, row: int) -> np.ndarray:
-        for shift in range(len(self.files)):
-            image = self.decode(self.files[(row + shift) % len(self.files)])
+    def whole(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yields all images that can be decoded, a batch at a time, and their rows."""
+        batch = batch_of(self.shape[1:])
+        for start in range(0, len(self), batch):
+            rows = np.arange(start, min(start + batch, len(self)))
+            images = np.empty((len(rows), *self.shape[1:]), np.uint8)
+            decoded = np.concatenate(self._in_parts(self._try, rows, images))
+            yield images[decoded], rows[decoded]
+
+    def _try(self, rows: np.ndarray, images: np.ndarray) -> np.ndarray:
+        """Decodes what can be; returns for each row whether it could."""
+        decoded = np.ones(len(rows), bool)
+        for n, row in enumerate(rows.tolist()):
+            image = self._decode(os.path.join(self.root, self.names[row]))
+            if isinstance(image, str):
+                decoded[n] = False
+            else:
+                images[n] = image
+        return decoded
+
+    def _read(self, rows, images):
+        for n in np.flatnonzero(~self._try(rows, images)):
+            images[n] = self._next_whole(int(rows[n]))
+
+    def _next_whole(self, row: int) -> np.ndarray:
+        following = [self.names[(row + n) % len(self)] for n in range(min(_TRIES, len(self)))]
+        for name in following:
+            image = self._decode(os.path.join(self.root, name))
             if not isinstance(image, str):
+                self._warn(following[0])
                 return image
-        raise DataError(f"None of the {len(self.files)} pictures can be decoded any more.")
+        raise DataError(
+            f"{len(following)} pictures of {self.root} in a row can't be decoded any more, "
+            f"{following[0]} among them: has the folder been moved or changed?"
+        )
+
+    def _warn(self, name: str) -> None:
+        if not self._warned.is_set():
+            self._warned.set()
+            warnings.warn(
+                f"{name} in {self.root} can't be decoded: the next picture takes its place, here "
+                "and wherever that happens again.",
+                KerasGanWarning,
+                stacklevel=2,
+            )
 
 
-@dataclasses.dataclass(frozen=True)
-class Packed:
-    """A file of uint8 records of one shape, one after the other, and what they are.
+class Names(Sequence):
+    """Many names in little memory: a million texts of their own would take 100 MB."""
 
-    `path` has the records, `path` with `.json` added their number and shape: it is
-    written last, so that records without it are not whole.
+    def __init__(self, names: Iterable[str]):
+        encoded = [os.fsencode(name) for name in names]
+        self._ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
+        self._letters = b"".join(encoded)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, row: int) -> str:
+        row = range(len(self))[row]
+        start = self._ends[row - 1] if row else 0
+        return os.fsdecode(self._letters[start : self._ends[row]])
+
+
+def _give_way() -> None:
+    """Makes this thread compute only where nothing else would: reading ahead can wait.
+
+    Linux takes a thread's number for a process's; elsewhere threads stay as they are.
     """
-
-    path: Path
-
-    @property
-    def facts(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.json")
-
-    def open(self) -> PackedImages | None:
-        """The images, or None where they were not packed to the end."""
-        try:
-            shape = tuple(json.loads(self.facts.read_text("utf-8"))["shape"])
-            whole = self.path.stat().st_size == int(np.prod(shape, dtype=np.int64))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return PackedImages(self.path, shape) if whole and len(shape) == 4 else None
-
-
-class PackedImages(StoredImages):
-    """Records of one size in a file: any of them is one read away.
-
-    They are read, not mapped into memory: what was read once does not stay.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        shape: tuple[int, int, int, int],
-        rows: np.ndarray | None = None,
-    ):
-        self.rows = np.arange(shape[0]) if rows is None else rows
-        super().__init__((len(self.rows), *shape[1:]))
-        self.path = path
-        self.whole = shape
-
-    def read(self, rows):
-        images = np.empty((len(rows), *self.shape[1:]), np.uint8)
-        size = images[0].nbytes if len(rows) else 0
-        with open(self.path, "rb", buffering=0) as file:
-            for image, row in zip(images, self.rows[rows].tolist(), strict=True):
-                file.seek(row * size)
-                if file.readinto(memoryview(image).cast("B")) != size:
-                    raise DataError(f"{self.path} has become shorter: remove it, and pack again.")
-        return images
-
-    def part(self, rows):
-        return PackedImages(self.path, self.whole, self.rows[rows])
+    with contextlib.suppress(OSError, AttributeError):
+        thread = threading.get_native_id()
+        niceness = os.getpriority(os.PRIO_PROCESS, thread) + _NICENESS
+        os.setpriority(os.PRIO_PROCESS, thread, niceness)

@@ -14,7 +14,6 @@ import os
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,14 +21,15 @@ from typing import Any
 import numpy as np
 
 from keras_gan.config import DataConfig
-from keras_gan.data.source import Source, check_memory
+from keras_gan.data import packs
+from keras_gan.data.records import Records
+from keras_gan.data.source import Source, is_streamed
 from keras_gan.errors import DataError
 
 PROBE = ("storage.googleapis.com", 443)  # where most data sets have a mirror
 PROBE_SECONDS = 3.0
 DOWNLOAD_RETRIES = 2  # the library's 10 take minutes, and a page of stderr
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
-_BATCH = 512
 _WAYS_OUT = (
     "connect to the internet, name prepared data with --data-dir, or start with "
     "`keras-gan fit digits`, which needs no download"
@@ -50,8 +50,12 @@ def known_names() -> tuple[str, ...]:
 def load(config: DataConfig) -> Source:
     """Loads a split as uint8; images of varying size are resized and centre-cropped.
 
+    Those that are streamed (see `source.is_streamed`) are written to one file of the
+    cache once, a pack, and stay there.
+
     Raises:
         DataError: no such split, no images in it, not prepared and no network.
+        DiskError: no room for the pack.
     """
     with _quiet():
         return _load(_tfds(), config)
@@ -65,103 +69,16 @@ def _load(tfds: ModuleType, config: DataConfig) -> Source:
     key, label = _image_key(tfds, features), _label_key(tfds, features)
     if key is None:
         raise DataError(f"The tensorflow-datasets data set {config.name} has no 8-bit images.")
-    files = _files(builder, config)
-    count = sum(file.take for file in files)
-    shape = _target_shape(config, features[key].shape)
-    check_memory(config.name, count, shape)
-    images, labels = np.empty((count, *shape), np.uint8), np.zeros((count,), np.int32)
-    row = 0
-    for batch, ids in _batches(files, key, label, features[key].shape, shape):
-        images[row : row + len(batch)] = batch
-        labels[row : row + len(batch)] = ids
-        row += len(batch)
-    if row != count:
-        raise DataError(f"{config.name}: {count} examples were promised, {row} were read.")
-    if label is None or labels.min(initial=0) < 0:  # -1 stands for an unknown class
-        return Source(config.name, images)
-    return Source(config.name, images, labels, tuple(features[label].names))
-
-
-def _files(builder: Any, config: DataConfig) -> list:
-    """The record files of a split: `filename`, and how many records to `skip` and `take`."""
-    splits = builder.info.splits
-    try:
-        files = splits[config.split].file_instructions
-    except (KeyError, ValueError) as error:
-        names = ", ".join(sorted(splits))
-        raise DataError(f"{config.name} has no split {config.split}; it has {names}.") from error
-    # A part that ends before it begins takes less than nothing, which `take` reads as all.
-    files = [file for file in files if file.take > 0]
-    if not files:
-        raise DataError(f"The data set {config.name} ({config.split}) is empty.")
-    if builder.info.file_format.value != "tfrecord":
-        raise DataError(
-            f"{config.name} is prepared as {builder.info.file_format.value} files, of which only "
-            "tfrecord can be read."
-        )
-    return files
-
-
-def _batches(files: list, key: str, label: str | None, stored: tuple, shape: tuple) -> Iterator:
-    """Yields uint8 (n, *shape) images and int64 (n,) class ids.
-
-    Records are parsed by the batch: tensorflow-datasets' own pipeline parses one
-    at a time, in three times as long.
-    """
-    import tensorflow as tf
-
-    wanted = {key: tf.io.FixedLenFeature((), tf.string)}
-    if label is not None:
-        wanted[label] = tf.io.FixedLenFeature((), tf.int64)
-
-    def image(encoded):
-        channels = 1 if stored[-1] == 1 else 3
-        decoded = tf.io.decode_image(encoded, channels, expand_animations=False)
-        decoded = tf.ensure_shape(decoded, (*stored[:2], channels))
-        return _fitted(tf, decoded, shape)
-
-    def parsed(records):
-        examples = tf.io.parse_example(records, wanted)
-        signature = tf.TensorSpec(shape, tf.uint8)
-        images = tf.map_fn(image, examples[key], fn_output_signature=signature)
-        return images, examples[label] if label else tf.zeros(tf.shape(records), tf.int64)
-
-    parts = {
-        "name": [file.filename for file in files],
-        "skip": np.array([file.skip for file in files], np.int64),
-        "take": np.array([file.take for file in files], np.int64),
-    }
-    records = tf.data.Dataset.from_tensor_slices(parts).flat_map(
-        lambda part: tf.data.TFRecordDataset(part["name"]).skip(part["skip"]).take(part["take"])
-    )
-    batches = records.batch(_BATCH).map(parsed, num_parallel_calls=tf.data.AUTOTUNE)
-    return batches.prefetch(2).as_numpy_iterator()
-
-
-def _fitted(tf: ModuleType, image: Any, shape: tuple[int, int, int]) -> Any:
-    """Centre-crops to the target's aspect and resizes, in the graph."""
-    height, width, channels = shape
-    if image.shape[-1] == 3 and channels == 1:
-        image = tf.image.rgb_to_grayscale(image)
-    elif image.shape[-1] == 1 and channels == 3:
-        image = tf.image.grayscale_to_rgb(image)
-    if tuple(image.shape) == shape:
-        return image
-    have = tf.cast(tf.shape(image)[:2], tf.float32)
-    scale = tf.reduce_max(tf.constant([height, width], tf.float32) / have)
-    size = tf.cast(tf.math.ceil(have * scale - 1e-3), tf.int32)
-    image = tf.image.resize(image, size, method="lanczos3", antialias=True)
-    image = tf.image.resize_with_crop_or_pad(image, height, width)
-    return tf.cast(tf.clip_by_value(tf.round(image), 0.0, 255.0), tf.uint8)
-
-
-def _target_shape(config: DataConfig, shape: tuple) -> tuple[int, int, int]:
-    height, width, channels = shape
-    if config.image_size:
-        height = width = config.image_size
-    if height is None or width is None:
-        height = width = 64
-    return height, width, config.channels or (1 if channels == 1 else 3)
+    records = Records(config, builder, key, label)
+    streamed = is_streamed(config, records.count, records.shape)
+    if streamed or config.pack:
+        source = packs.packed(*records.pack(), records.contents)
+        return source if streamed else source.in_memory()
+    images, start = np.empty((records.count, *records.shape), np.uint8), 0
+    for batch in records.batches():
+        images[start : start + len(batch)] = batch
+        start += len(batch)
+    return records.source(images)
 
 
 def locate(config: DataConfig) -> None:

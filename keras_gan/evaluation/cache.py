@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator
@@ -13,16 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan.data import Source
-from keras_gan.files import replaced_file
+from keras_gan.files import cache_root, replaced_file
 
 _VERSION = 2  # of what is kept; another one does not read it
-
-
-def cache_root() -> Path:
-    """$KERAS_GAN_CACHE, else keras-gan/ under $XDG_CACHE_HOME or ~/.cache."""
-    given = os.environ.get("KERAS_GAN_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(given) if given else Path(base) / "keras-gan"
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ from keras_gan.rows import RowWriter, finite_or_null
 from keras_gan.runs import Run
 
 FOLDER, FIGURES = "evaluation", "evaluation.json"
+_MOST = 2**28  # bytes of images that are looked at, of those that do not stay in memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -194,33 +195,32 @@ def _sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None, slice
 
     All of the training split, of which the run may have seen a part. Where there is no
     test split, or the run was trained on it, they are what the run has seen, and the
-    rest of the split takes the test images' place.
+    rest of the split takes the test images' place. Of images that stay on the disk they
+    are what it has seen, too, or a random part of that where it is too much for the memory.
     """
     config = dataclasses.replace(
         run.config.data,
         name=protocol.data or run.config.data.name,
+        pack=run.config.data.pack and protocol.data is None,
         directory=protocol.data_dir or run.config.data.directory,
     )
     whole = config.split.strip().partition("[")[0]
     train = load_source(dataclasses.replace(config, split=whole))
     seen = part_of(config.split, {whole: train.num_samples})[1]
     unseen = None if whole == "test" else _loaded(config, "test")
-    if unseen is None:
-        rows = np.arange(train.num_samples)
-        rest = np.delete(rows, seen)
-        unseen = _rows_of(train, rest) if len(rest) else None
-        train, seen = _rows_of(train, rows[seen]), slice(None)
+    is_split = unseen is None
+    if is_split:
+        rest = np.delete(np.arange(train.num_samples), seen)
+        unseen = train.part(rest) if len(rest) else None
+    if is_split or train.is_stored:
+        train, seen = train.part(seen), slice(None)
+    train, unseen = (s and s.in_memory(_MOST) for s in (train, unseen))
     if train.sample_shape != run.sample_shape:
         raise ConfigError(
             f"The samples of {run.path} have the shape {run.sample_shape}, the data "
             f"{train.name} {train.sample_shape}: name the right data with --data."
         )
     return train, unseen, seen
-
-
-def _rows_of(source: Source, rows: np.ndarray) -> Source:
-    labels = None if source.labels is None else source.labels[rows]
-    return dataclasses.replace(source, images=source.images[rows], labels=labels)
 
 
 def _loaded(config: DataConfig, split: str) -> Source | None:

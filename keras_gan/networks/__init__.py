@@ -70,10 +70,9 @@ def build(
         "conditioning": conditioning,
     }
     packed = (*sample_shape[:-1], sample_shape[-1] * packing)
+    mean = {"sample_mean": sample_mean} if takes_mean(family) else {}
     return (
-        module.generator(
-            **common, latent_dim=latent_dim, sample_mean=sample_mean, **(generator or {})
-        ),
+        module.generator(**common, **mean, latent_dim=latent_dim, **(generator or {})),
         module.discriminator(**{**common, "sample_shape": packed}, **(discriminator or {})),
     )
 
@@ -83,6 +82,11 @@ def module_of(family: str):
     if family not in FAMILIES:
         raise ConfigError(f"There is no network family `{family}`.{suggestion(family, FAMILIES)}")
     return FAMILIES[family]
+
+
+def takes_mean(family: str) -> bool:
+    """Whether the family's generator starts from the mean image, which takes its time to find."""
+    return "sample_mean" in inspect.signature(module_of(family).generator).parameters
 
 
 def check_options(family: str, generator: Mapping, discriminator: Mapping) -> None:

@@ -22,7 +22,6 @@ def generator(
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
     conditioning: str = "concat",
-    sample_mean=None,
     width: int = 64,
     batch_norm: bool = True,
 ) -> keras.Model:
@@ -30,7 +29,6 @@ def generator(
 
     Args:
         latent_dim, sample_shape, num_classes, conditioning: see `networks.build`.
-        sample_mean: not used.
         width: channels of the widest map before the image; doubled at each
             halving of the size, up to 8 times this.
         batch_norm: normalise before each activation.

@@ -16,7 +16,6 @@ def generator(
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
     conditioning: str = "concat",
-    sample_mean=None,
     hidden: list[int] = (256, 512),
     activations: list[str] = ("tanh", "relu"),
     batch_norm: bool = False,
@@ -26,7 +25,6 @@ def generator(
 
     Args:
         latent_dim, sample_shape, num_classes, conditioning: see `networks.build`.
-        sample_mean: not used.
         hidden: units of the hidden layers.
         activations: one for each hidden layer; the last one serves all that follow.
         batch_norm: normalise before each hidden activation.

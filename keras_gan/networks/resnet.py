@@ -28,7 +28,6 @@ def generator(
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
     conditioning: str = "concat",
-    sample_mean=None,
     width: int = 64,
     max_width: int = 512,
     batch_norm: bool = True,
@@ -40,7 +39,6 @@ def generator(
         latent_dim, sample_shape, num_classes, conditioning: see `networks.build`. Labels
             choose batch norm's scales and shifts; without batch norm an embedding of the
             label stands beside z.
-        sample_mean: not used.
         width: channels of the map of the image's size, doubled at each halving.
         max_width: the most channels of any map.
         batch_norm: normalise before each activation.
