@@ -10,7 +10,7 @@ import re
 import numpy as np
 from PIL import Image, ImageOps
 
-from keras_gan.errors import DataError
+from keras_gan.errors import DataError, SplitError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +48,11 @@ class Source:
     def is_image(self) -> bool:
         return self.images.dtype == np.uint8
 
+    def part(self, rows: slice | np.ndarray) -> Source:
+        """The samples of some rows, given as a slice or by their numbers."""
+        labels = None if self.labels is None else self.labels[rows]
+        return dataclasses.replace(self, images=self.images[rows], labels=labels)
+
     def mean(self) -> np.ndarray:
         """The mean sample on the scale that networks see, float32 `sample_shape`."""
         mean = self.images.mean(axis=0, dtype=np.float64)
@@ -72,7 +77,7 @@ def part_of(split: str, parts: dict[str, int]) -> tuple[str, slice]:
         raise DataError(f"data.split should look like train or train[:50000]. Received: {split!r}.")
     name, start, stop = match.groups()
     if name not in parts:
-        raise DataError(f"There is no split `{name}`; there are {', '.join(sorted(parts))}.")
+        raise SplitError(f"There is no split `{name}`; there are {', '.join(sorted(parts))}.")
 
     def row(text: str | None) -> int | None:
         if text is None:

@@ -23,7 +23,7 @@ import numpy as np
 
 from keras_gan.config import DataConfig
 from keras_gan.data.source import Source, check_memory
-from keras_gan.errors import DataError
+from keras_gan.errors import DataError, SplitError
 
 PROBE = ("storage.googleapis.com", 443)  # where most data sets have a mirror
 PROBE_SECONDS = 3.0
@@ -89,7 +89,7 @@ def _files(builder: Any, config: DataConfig) -> list:
         files = splits[config.split].file_instructions
     except (KeyError, ValueError) as error:
         names = ", ".join(sorted(splits))
-        raise DataError(f"{config.name} has no split {config.split}; it has {names}.") from error
+        raise SplitError(f"{config.name} has no split {config.split}; it has {names}.") from error
     # A part that ends before it begins takes less than nothing, which `take` reads as all.
     files = [file for file in files if file.take > 0]
     if not files:
