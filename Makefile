@@ -1,5 +1,6 @@
 # make fit     train the digits GAN: real data, no download beyond the packages
 # make test    the tests that are not marked slow
+# make slow    those that are
 # make lint    ruff's rules and formatting
 # make clean   remove .venv and whatever else was built; runs/ stays
 #
@@ -10,16 +11,21 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCKS := setup.cfg pyproject.toml constraints.txt
 ARGS :=
+# Each process takes up to 2 GB.
+PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 comma := ,
 
-.PHONY: fit test lint clean
+.PHONY: fit test slow lint clean
 .NOTPARALLEL:
 
 fit: $(VENV)/.base
 	$(BIN)/keras-gan fit digits $(ARGS)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -m "not slow" -q $(ARGS)
+	$(BIN)/python -m pytest -m "not slow" -q $(PARALLEL) $(ARGS)
+
+slow: $(VENV)/.dev
+	$(BIN)/python -m pytest -m slow -q $(PARALLEL) $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

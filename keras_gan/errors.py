@@ -32,6 +32,10 @@ class DataError(KerasGanError):
     """A data set can't be found, read or used."""
 
 
+class SplitError(DataError):
+    """A data set has no such split."""
+
+
 class RunError(KerasGanError):
     """A run directory can't be found, read or written."""
 

@@ -41,7 +41,7 @@ def run_batched(network: keras.Model, arrays: dict[str, np.ndarray]) -> np.ndarr
 
 
 def sample(
-    run: Run, count: int, seed: int = 0, label: str | int | None = None
+    run: Run, count: int, seed: int = 0, label: str | int | np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Draws samples from a run.
 
@@ -49,7 +49,8 @@ def sample(
         run: a run with a checkpoint.
         count: how many.
         seed: the same seed gives the same samples.
-        label: a class's name or id, for conditional runs; by default all in turn.
+        label: a class's name or id, for conditional runs, or int (count,) ids, one a
+            sample; by default all classes in turn.
 
     Returns:
         `samples` float32 (count, ...), `latents` float32 (count, latent_dim) and,
@@ -83,7 +84,7 @@ def interpolation(
     return arrays
 
 
-def _labels(run: Run, count: int, label: str | int | None) -> np.ndarray | None:
+def _labels(run: Run, count: int, label: str | int | np.ndarray | None) -> np.ndarray | None:
     if not run.conditional:
         if label is not None:
             raise ConfigError(
@@ -94,6 +95,8 @@ def _labels(run: Run, count: int, label: str | int | None) -> np.ndarray | None:
     names = run.class_names or ()
     if label is None:
         return (np.arange(count) % len(names)).astype(np.int32)
+    if isinstance(label, np.ndarray):
+        return label.astype(np.int32)
     text = str(label)
     if text in names:
         return np.full(count, names.index(text), np.int32)

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from keras_gan.evaluation.frechet import Moments, frechet_distance, moments, moments_distance
+from keras_gan.evaluation.frechet import (
+    Moments,
+    frechet_distance,
+    frechet_distance_error,
+    moments,
+    moments_distance,
+)
 
 RANDOM = np.random.default_rng(0)
 
@@ -74,3 +80,13 @@ def test_identical_sets_have_distance_0():
 def test_kept_moments_give_the_same_distance():
     a, b = RANDOM.normal(size=(50, 3)), RANDOM.normal(size=(60, 3))
     assert moments_distance(moments(a), moments(b)) == frechet_distance(a, b)
+
+
+def test_the_jackknife_tells_how_far_another_draw_would_lie():
+    """Beside the spread of 200 draws. 200 draws tell it to 5 %, 40 times 10 groups to 4 %."""
+    rng = np.random.default_rng(1)
+    reference = rng.normal(size=(20_000, 3))
+    draws = [rng.normal(0.3, 1.2, size=(500, 3)) for _ in range(200)]
+    spread = np.std([frechet_distance(draw, reference) for draw in draws])
+    errors = [frechet_distance_error(draw, reference) for draw in draws[:40]]
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(spread, rel=0.15)

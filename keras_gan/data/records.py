@@ -14,7 +14,7 @@ from keras_gan.config import DataConfig
 from keras_gan.data import packs
 from keras_gan.data.source import Source
 from keras_gan.data.stored import batch_of
-from keras_gan.errors import DataError
+from keras_gan.errors import DataError, SplitError
 
 
 class Records:
@@ -81,7 +81,7 @@ def _files(builder: Any, config: DataConfig) -> list:
         files = splits[config.split].file_instructions
     except (KeyError, ValueError) as error:
         names = ", ".join(sorted(splits))
-        raise DataError(f"{config.name} has no split {config.split}; it has {names}.") from error
+        raise SplitError(f"{config.name} has no split {config.split}; it has {names}.") from error
     # A part that ends before it begins takes less than nothing, which `take` reads as all.
     files = [file for file in files if file.take > 0]
     if not files:

@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from keras_gan.config import DataConfig
 from keras_gan.data.stored import StoredImages, batch_of
-from keras_gan.errors import DataError
+from keras_gan.errors import DataError, SplitError
 
 _MEAN_OF = 60_000  # images at most, chosen at random
 
@@ -119,7 +119,7 @@ def part_of(split: str, parts: dict[str, int]) -> tuple[str, slice]:
         raise DataError(f"data.split should look like train or train[:50000]. Received: {split!r}.")
     name, start, stop = match.groups()
     if name not in parts:
-        raise DataError(f"There is no split `{name}`; there are {', '.join(sorted(parts))}.")
+        raise SplitError(f"There is no split `{name}`; there are {', '.join(sorted(parts))}.")
 
     def row(text: str | None) -> int | None:
         if text is None:

@@ -13,7 +13,7 @@ from keras_gan.evaluation.cache import Cache
 from keras_gan.evaluation.diversity import flat
 from keras_gan.evaluation.extractors import Extractor, as_unit
 
-_PARZEN_VALIDATION = 6  # the last sixth of the training images, as 10,000 of MNIST's 60,000
+_PARZEN_SHARE = 6  # the last sixth of the training images validates, as 10,000 of MNIST's 60,000
 
 
 def fixed_order(count: int) -> np.ndarray:
@@ -85,21 +85,26 @@ class Evidence:
     @property
     def reference_features(self) -> np.ndarray:
         """Of as many real images as there are samples, at most."""
-        return self._of(self.against, self.reference)["features"][
-            fixed_order(self.reference.num_samples)[: self.count]
-        ]
-
-    @property
-    def train_features(self) -> np.ndarray:
-        return self._of("train", self.train)["features"]
-
-    @property
-    def test_features(self) -> np.ndarray:
-        return self._of("test", self.tested)["features"]
+        return self._of_reference["features"]
 
     @property
     def reference_probabilities(self) -> np.ndarray:
-        return self._with_classes(self._of(self.against, self.reference).get("probabilities"))
+        return self._with_classes(self._of_reference.get("probabilities"))
+
+    @functools.cached_property
+    def _of_reference(self) -> dict[str, np.ndarray]:
+        rows = fixed_order(self.reference.num_samples)[: self.count]
+        return self._judged(f"{self.against}-{self.count}", self.reference, rows)
+
+    @functools.cached_property
+    def train_features(self) -> np.ndarray:
+        """Of all training images."""
+        return self._judged("train", self.train)["features"]
+
+    @functools.cached_property
+    def test_features(self) -> np.ndarray:
+        """Of all test images."""
+        return self._judged("test", self.tested)["features"]
 
     @property
     def floor_rows(self) -> np.ndarray:
@@ -115,18 +120,21 @@ class Evidence:
 
     @property
     def floor_features(self) -> np.ndarray:
-        return self.train_features[self.floor_rows]
+        return self._of_floor["features"]
 
     @property
     def floor_probabilities(self) -> np.ndarray:
-        return self._with_classes(self._of("train", self.train).get("probabilities"))[
-            self.floor_rows
-        ]
+        return self._with_classes(self._of_floor.get("probabilities"))
+
+    @functools.cached_property
+    def _of_floor(self) -> dict[str, np.ndarray]:
+        rows = self.floor_rows
+        return self._judged(f"floor-{self.against}-{self.count}", self.train, rows)
 
     def parzen_sets(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(training, validation, test) images in [0, 1], float32 (n, d)."""
         rows = self.train.num_samples
-        validation = rows - max(1, rows // _PARZEN_VALIDATION)
+        validation = rows - max(1, rows // _PARZEN_SHARE)
         images = as_unit(self.train.images)
         if self.train.name != "mnist":  # its published order is the protocol
             images = images[fixed_order(rows)]
@@ -138,25 +146,25 @@ class Evidence:
             return flat(self.tested.images)
         return flat({"samples": self.samples, "train": self.train.images}[which])
 
-    def _of(self, which: str, source: Source) -> dict[str, np.ndarray]:
-        name = f"{which}-{self.extractor.name}"
-        if self.extractor.name == "pixels":
-            return {"features": self.extractor.judge(source.images)[0]}
+    def _judged(
+        self, name: str, source: Source, rows: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        """`features` of some rows, and their `probabilities` if there are any; of all, features.
+
+        A part has a judgement of its own, because an extractor may be slow or have many
+        classes, and few metrics look at all images.
+        """
 
         def compute():
-            features, probabilities = self.extractor.judge(source.images)
-            return {
-                "features": features,
-                **({} if probabilities is None else {"probabilities": probabilities}),
-            }
+            images = source.images if rows is None else source.images[rows]
+            features, probabilities = self.extractor.judge(images)
+            if rows is None or probabilities is None:
+                return {"features": features}
+            return {"features": features, "probabilities": probabilities}
 
-        if name not in self._kept:
-            self._kept[name] = self.cache.arrays(name, compute)
-        return self._kept[name]
-
-    @functools.cached_property
-    def _kept(self) -> dict[str, dict[str, np.ndarray]]:
-        return {}
+        if self.extractor.name == "pixels":  # as fast to make as to read
+            return compute()
+        return self.cache.arrays(f"{name}-{self.extractor.name}", compute)
 
     def _with_classes(self, probabilities: np.ndarray | None) -> np.ndarray:
         if probabilities is None:

@@ -21,19 +21,19 @@ from keras_gan.evaluation import parzen as parzen_module
 from keras_gan.evaluation.classifier_score import classifier_score, label_accuracy, sure_share
 from keras_gan.evaluation.energy import energy_distance
 from keras_gan.evaluation.evidence import Evidence
-from keras_gan.evaluation.frechet import frechet_distance
+from keras_gan.evaluation.frechet import frechet_distance, frechet_distance_error
 from keras_gan.evaluation.kernel import kernel_distance
 from keras_gan.evaluation.modes import (
     class_coverage,
     class_shares,
     exact_kl,
     exact_quality,
+    exact_total_variation,
     mixture_coverage,
 )
 from keras_gan.evaluation.prdc import prdc
 
-_PARZEN_KERNELS = 10_000
-_PARZEN_VALIDATION = 1_000
+_PARZEN_KERNELS, _FEW_KERNELS = 10_000, 1_000
 _DIVERSITY = 1_000  # as `fit` takes
 _MEMORISED = 0.95
 
@@ -64,14 +64,15 @@ class Figure:
 def frechet(e: Evidence) -> list[Figure]:
     """Frechet distance to the real images."""
     value = frechet_distance(e.features, e.reference_features)
-    floor = _floor(lambda: frechet_distance(e.floor_features, e.reference_features))
-    return [Figure(f"fd_{_suffix(e)}", value, floor=floor, better="lower")]
+    floor = _or_none(lambda: frechet_distance(e.floor_features, e.reference_features))
+    error = _or_none(lambda: frechet_distance_error(e.features, e.reference_features))
+    return [Figure(f"fd_{_suffix(e)}", value, error, floor, "lower")]
 
 
 def kernel(e: Evidence) -> list[Figure]:
     """Kernel distance (KID), unbiased, with its standard error."""
     value, error = kernel_distance(e.features, e.reference_features)
-    floor = _floor(lambda: kernel_distance(e.floor_features, e.reference_features)[0])
+    floor = _or_none(lambda: kernel_distance(e.floor_features, e.reference_features)[0])
     return [Figure(f"kd_{_suffix(e)}", value, error, floor, "lower")]
 
 
@@ -83,7 +84,7 @@ def fidelity(e: Evidence) -> list[Figure]:
         return dataclasses.asdict(prdc(e.reference_features, e.floor_features))
 
     name = f"prdc-{e.against}-{e.extractor.name}-{e.count}"
-    floor = _floor(lambda: e.cache.arrays(name, compute)) or {}
+    floor = _or_none(lambda: e.cache.arrays(name, compute)) or {}
     counts = dict.fromkeys(("recall", "coverage"), len(e.reference_features))  # of real images
     return [
         Figure(
@@ -102,14 +103,14 @@ def score(e: Evidence) -> list[Figure]:
     """Classifier score, share of samples that it is sure of, and that are the label asked for."""
     value, spread = classifier_score(e.probabilities)
     sure = sure_share(e.probabilities)
-    floor = _floor(lambda: classifier_score(e.floor_probabilities)[0])
+    floor = _or_none(lambda: classifier_score(e.floor_probabilities)[0])
     figures = [
         Figure(f"score_{_suffix(e)}", value, spread, floor, "higher", "error: std over 10 splits"),
         Figure(
             f"sure_{_suffix(e)}",
             sure,
             _share_error(sure, e.count),
-            _floor(lambda: sure_share(e.floor_probabilities)),
+            _or_none(lambda: sure_share(e.floor_probabilities)),
             "higher",
             "share with p > 0.9",
         ),
@@ -127,19 +128,32 @@ def modes(e: Evidence) -> list[Figure]:
     found = e.probabilities.argmax(axis=1)
     num_classes = e.probabilities.shape[1]
     data = class_shares(e.reference_probabilities.argmax(axis=1), num_classes)
-    if num_classes >= 100:  # too many for a share each to be known: the data's own design
+    known = num_classes >= 100  # too many for a share each to be counted: the data's own design
+    if known:
         data = np.full(num_classes, 1.0 / num_classes)
     coverage = class_coverage(found, data)
+    exact = "beside it: what exact sampling has"
+    # Shares that are counted, not known, have an error of their own.
+    counted = 0.0 if known else exact_kl(len(e.reference_features), num_classes)
+    floors = exact_kl(e.count, num_classes) + counted, exact_total_variation(e.count, data)
     return [
-        Figure(f"modes_{_suffix(e)}", coverage.modes, floor=num_classes, better="higher"),
         Figure(
-            f"class_kl_{_suffix(e)}",
-            coverage.kl,
-            floor=exact_kl(e.count, num_classes),
-            better="lower",
-            note="beside it: what exact sampling has",
+            f"modes_{_suffix(e)}",
+            coverage.modes,
+            floor=num_classes,
+            better="higher",
+            warning="COLLAPSED: some classes have the samples of others"
+            if coverage.collapsed
+            else "",
         ),
-        Figure(f"class_tv_{_suffix(e)}", coverage.total_variation, better="lower"),
+        Figure(f"class_kl_{_suffix(e)}", coverage.kl, floor=floors[0], better="lower", note=exact),
+        Figure(
+            f"class_tv_{_suffix(e)}",
+            coverage.total_variation,
+            floor=floors[1],
+            better="lower",
+            note=exact,
+        ),
         Figure(f"least_class_{_suffix(e)}", float(coverage.shares.min()), floor=float(data.min())),
         Figure(
             f"largest_class_{_suffix(e)}", float(coverage.shares.max()), floor=float(data.max())
@@ -159,7 +173,13 @@ def diversity(e: Evidence) -> list[Figure]:
             f"nearest_{_short(count)}",
             found.nearest,
             floor=1.0,
-            warning="COLLAPSED: samples repeat themselves" if found.collapsed else "",
+            warning=f"COLLAPSED: {found}" if found.collapsed else "",
+        ),
+        Figure(
+            f"misplaced_{_short(count)}",
+            found.misplaced,
+            better="lower",
+            note="of the samples, where the data have fewer; about 0.1 by chance",
         ),
     ]
 
@@ -203,7 +223,6 @@ def neighbours(e: Evidence) -> list[Figure]:
 def parzen(e: Evidence) -> list[Figure]:
     """Parzen-window log-likelihood of the test images, as in the 2014 paper, and its references."""
     train, validation, test = e.parzen_sets()
-    validation = validation[:_PARZEN_VALIDATION]
     samples = (np.clip(flat_unit(e.samples), 0.0, 1.0))[:_PARZEN_KERNELS]
     found = parzen_module.parzen(samples, validation, test)
     kept = e.cache.arrays("parzen", lambda: _parzen_references(train, validation, test))
@@ -236,11 +255,11 @@ def _parzen_references(train, validation, test) -> dict[str, np.ndarray]:
     """
     from sklearn.cluster import KMeans
 
-    few, count = _PARZEN_VALIDATION, min(_PARZEN_KERNELS, len(train))
+    count = min(_PARZEN_KERNELS, len(train))
     order = np.random.default_rng(0).permutation(len(train))
     kernels = {
         "parzen_training_images": train[order[:count]],
-        "parzen_1k_training_images": train[order[:few]],
+        "parzen_1k_training_images": train[order[:_FEW_KERNELS]],
     }
     if len(train) > count:
         means = KMeans(count, init="random", n_init=1, max_iter=10, random_state=0).fit(train)
@@ -259,7 +278,13 @@ def mixture(e: Evidence) -> list[Figure]:
     known = found.stddevs[np.isfinite(found.stddevs)]
     stddevs = known if len(known) else np.array([np.nan])
     return [
-        Figure(f"modes_{suffix}", found.modes, floor=len(means), better="higher"),
+        Figure(
+            f"modes_{suffix}",
+            found.modes,
+            floor=len(means),
+            better="higher",
+            warning="COLLAPSED: some modes have the samples of others" if found.collapsed else "",
+        ),
         Figure(
             f"quality_{suffix}",
             found.quality,
@@ -305,7 +330,7 @@ def energy(e: Evidence) -> list[Figure]:
     """Energy distance to the real points."""
     real = e.points(e.against)
     value = energy_distance(e.points("samples"), real).distance
-    floor = _floor(lambda: energy_distance(e.points("train")[e.floor_rows], real).distance)
+    floor = _or_none(lambda: energy_distance(e.points("train")[e.floor_rows], real).distance)
     return [Figure(f"energy_{_short(e.count)}", value, None, floor, "lower")]
 
 
@@ -326,8 +351,8 @@ POINT_METRICS = {
 METRICS = FEATURE_METRICS | CLASS_METRICS | IMAGE_METRICS | POINT_METRICS
 
 
-def _floor(compute: Callable[[], Any]) -> Any:
-    """A figure of real images; None where there are too few of them for one."""
+def _or_none(compute: Callable[[], Any]) -> Any:
+    """A figure beside another; None where there are too few images for it."""
     try:
         return compute()
     except EvaluationError:

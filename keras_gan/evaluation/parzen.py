@@ -7,7 +7,7 @@ number score lower than their k-means centroids. It belongs beside other metrics
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -61,7 +61,6 @@ def _log_likelihoods(
     samples: np.ndarray,
     points: np.ndarray,
     sigmas: Sequence[float],
-    progress: Callable[[int], object] | None = None,
 ) -> np.ndarray:
     """`log_likelihood` for several sigmas from distances computed once: (sigmas, m)."""
     samples, points = matrix(samples, "samples"), matrix(points, "points")
@@ -75,8 +74,6 @@ def _log_likelihoods(
     found = []
     for rows in blocks(len(points), len(samples), _BYTES_A_PAIR):
         found.append(_log_sum_kernels(kernels, points[rows], widths).numpy())
-        if progress is not None:
-            progress(rows.stop - rows.start)
     count, dim = samples.shape
     normaliser = np.log(count) + dim * np.log(widths * np.sqrt(2 * np.pi))
     return np.concatenate(found, axis=1) - normaliser[:, None]
@@ -86,7 +83,6 @@ def log_likelihood(
     samples: np.ndarray,
     points: np.ndarray,
     sigma: float,
-    progress: Callable[[int], object] | None = None,
 ) -> np.ndarray:
     """log p(x) = log mean_i exp(-|x - s_i|^2 / (2 sigma^2)) - d log(sigma sqrt(2 pi)).
 
@@ -94,7 +90,6 @@ def log_likelihood(
         samples: numbers (n, ...): the kernels' centres.
         points: numbers (m, ...), equally wide.
         sigma: the kernels' standard deviation, > 0.
-        progress: called with the number of points done since the last call.
 
     Returns:
         float64 (m,), nats.
@@ -104,7 +99,7 @@ def log_likelihood(
 
     Source: Goodfellow 2014, section 5; Breuleux 2011.
     """
-    return _log_likelihoods(samples, points, (sigma,), progress)[0]
+    return _log_likelihoods(samples, points, (sigma,))[0]
 
 
 def choose_sigma(
@@ -129,7 +124,6 @@ def parzen(
     validation: np.ndarray,
     test: np.ndarray,
     sigmas: Sequence[float] = SIGMAS,
-    progress: Callable[[int], object] | None = None,
 ) -> Estimate:
     """The paper's figure: sigma from validation images, then the mean over test images.
 
@@ -138,7 +132,6 @@ def parzen(
         validation: float (m, ...) in [0, 1].
         test: float (t, ...) in [0, 1], at least 2.
         sigmas: the grid to choose from.
-        progress: called with the number of test images done since the last call.
 
     Returns:
         An Estimate; its standard error is std / sqrt(t).
@@ -152,7 +145,7 @@ def parzen(
     for name, pixels in (("samples", samples), ("validation", validation), ("test", test)):
         _check_pixels(pixels, name)
     sigma = choose_sigma(samples, validation, sigmas)
-    found = log_likelihood(samples, test, sigma, progress)
+    found = log_likelihood(samples, test, sigma)
     error = found.std() / np.sqrt(len(found))
     return Estimate(
         float(found.mean()), float(error), sigma, at_edge=sigma in (min(sigmas), max(sigmas))

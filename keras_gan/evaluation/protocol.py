@@ -14,7 +14,7 @@ from keras_gan import pictures, sampling
 from keras_gan.config import DataConfig
 from keras_gan.data import Source, load_source
 from keras_gan.data.source import part_of
-from keras_gan.errors import ConfigError, DataError, EvaluationError, RunError, suggestion
+from keras_gan.errors import ConfigError, EvaluationError, RunError, SplitError, suggestion
 from keras_gan.evaluation import extractors
 from keras_gan.evaluation.cache import Cache
 from keras_gan.evaluation.evidence import Evidence
@@ -42,14 +42,16 @@ class Evaluation:
         run: the run.
         figures: all that could be computed.
         problems: {metric: why it could not be}.
-        evidence: for pictures: with classes, if an extractor knows them.
-        origin: which checkpoint, how many samples of which seed, compared with what.
+        evidence: for pictures: with classes, if an extractor knows them; None once they
+            are drawn.
+        origin: which checkpoint, how many samples of which seed, compared with what, and
+            how often the classifier is right, if there is one.
     """
 
     run: Run
     figures: list[Figure]
     problems: dict[str, str]
-    evidence: Evidence
+    evidence: Evidence | None
     origin: dict[str, str | int | float]
 
 
@@ -109,24 +111,7 @@ def evaluate(
     progress("real images", 0, 1)
     train, test, seen = _sources(run, protocol)
     progress("samples", 0, 1)
-    drawn = sampling.sample(run, protocol.count, protocol.seed)
-    samples = drawn["samples"]
-    if not np.isfinite(samples).all():
-        raise RunError(
-            f"{run.path}: samples hold NaNs or infinities: its training has diverged. "
-            "--checkpoint best may still be whole."
-        )
-    common = {
-        "samples": samples,
-        "images": pictures.to_uint8(samples) if train.is_image else samples,
-        "labels": drawn.get("labels"),
-        "train": train,
-        "test": test,
-        "cache": Cache(train, test),
-        "against": protocol.against,
-        "seen": seen,
-    }
-    base = Evidence(**common, extractor=None)
+    base = _drawn(run, protocol, train, test, seen)
     plan = _plan(protocol, train)
     figures, problems, done = [], _unplanned(protocol, plan), 0
     total = sum(len(names) for _, names in plan)
@@ -148,6 +133,8 @@ def evaluate(
                 problems[f"{name} ({kind})" if of_features else name] = str(error)
             done += 1
     progress("", total, total)
+    with_classes = (e for e in looked if e.extractor and e.extractor.accuracy is not None)
+    shown = next(with_classes, looked[-1] if looked else base)
     origin = {
         "checkpoint": run.checkpoint,
         "iteration": int(run.gan.iteration.numpy()),
@@ -155,8 +142,8 @@ def evaluate(
         "seed": protocol.seed,
         "against": protocol.against,
     }
-    with_classes = (e for e in looked if e.extractor and e.extractor.accuracy is not None)
-    shown = next(with_classes, looked[-1] if looked else base)
+    if shown.extractor is not None and shown.extractor.accuracy is not None:
+        origin["classifier_accuracy"] = shown.extractor.accuracy
     return Evaluation(run, figures, problems, shown, origin)
 
 
@@ -188,6 +175,40 @@ def _as_json(figure: Figure) -> dict:
     numbers = {key: getattr(figure, key) for key in ("value", "error", "floor")}
     given = {key: number for key, number in numbers.items() if number is not None}
     return dataclasses.asdict(figure) | finite_or_null(given)
+
+
+def _drawn(
+    run: Run, protocol: Protocol, train: Source, test: Source | None, seen: slice
+) -> Evidence:
+    """Samples beside real images, without an extractor."""
+    labels = _labels(run, train.part(seen), protocol)
+    drawn = sampling.sample(run, protocol.count, protocol.seed, labels)
+    samples = drawn["samples"]
+    if not np.isfinite(samples).all():
+        raise RunError(
+            f"{run.path}: samples hold NaNs or infinities: its training has diverged. "
+            "--checkpoint best may still be whole."
+        )
+    return Evidence(
+        samples=samples,
+        images=pictures.to_uint8(samples) if train.is_image else samples,
+        labels=drawn.get("labels"),
+        train=train,
+        test=test,
+        extractor=None,
+        cache=Cache(train, test),
+        against=protocol.against,
+        seen=seen,
+    )
+
+
+def _labels(run: Run, seen: Source, protocol: Protocol) -> np.ndarray | None:
+    """Labels to be asked for in the data's shares; None, all in turn, where nobody knows them."""
+    if not run.conditional or seen.class_names != run.class_names:
+        return None
+    # Evenly spaced in sorted order, so that shares are exact to one sample.
+    spaced = np.linspace(0, seen.num_samples - 1, protocol.count).round().astype(int)
+    return np.random.default_rng(protocol.seed).permutation(np.sort(seen.labels)[spaced])
 
 
 def _sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None, slice]:
@@ -224,10 +245,10 @@ def _sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None, slice
 
 
 def _loaded(config: DataConfig, split: str) -> Source | None:
-    """A split, or None where there is none or it is empty."""
+    """A split, or None where there is none."""
     try:
         return load_source(dataclasses.replace(config, split=split))
-    except DataError:
+    except SplitError:
         return None
 
 

@@ -25,6 +25,7 @@ from keras_gan.evaluation.protocol import FOLDER, Evaluation
 from keras_gan.files import replaced_file, write_text
 
 _GRID, _NEIGHBOURS, _MOST_CLASSES = 100, 10, 60
+SAMPLES = "samples.png"
 
 _PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>{title}</title>
@@ -64,7 +65,12 @@ def write(evaluation: Evaluation) -> Path:
 
 
 def write_comparison(evaluations: Sequence[Evaluation], path: Path) -> Path:
-    """Writes one page on several runs: a table with the best of each row, and their samples."""
+    """Writes one page on several runs: a table with the best of each row, and their samples.
+
+    Args:
+        evaluations: whose reports have been written.
+        path: of the page.
+    """
     labels = [str(e.run.path) for e in evaluations]
     sections = [
         "<h2>Figures</h2>",
@@ -73,7 +79,7 @@ def write_comparison(evaluations: Sequence[Evaluation], path: Path) -> Path:
         "<h2>Samples</h2>",
     ]
     grids = (
-        f"<figure>{_embedded(_samples(e.evidence, 49), label)}"
+        f"<figure>{_picture((e.run.path / FOLDER / SAMPLES).read_bytes(), label)}"
         f"<figcaption class=note>{html.escape(label)}</figcaption></figure>"
         for e, label in zip(evaluations, labels, strict=True)
     )
@@ -164,11 +170,15 @@ def _neighbours(evidence: Evidence) -> np.ndarray | None:
 
 
 def _origin(evaluation: Evaluation) -> str:
-    run, origin = evaluation.run, evaluation.origin
+    run, origin, judged = evaluation.run, evaluation.origin, ""
+    if "classifier_accuracy" in origin:
+        right = origin["classifier_accuracy"]
+        judged = f" The classifier is right about {right:.1%} of images that it has not seen."
     return (
         f"<p>Run <code>{html.escape(str(run.path))}</code>, {origin['checkpoint']} checkpoint "
         f"(step {origin['iteration']}), {origin['samples']:,} samples of seed {origin['seed']} "
-        f"beside {origin['against']} images of {html.escape(str(run.config.data.name))}.</p>"
+        f"beside {origin['against']} images of {html.escape(str(run.config.data.name))}."
+        f"{judged}</p>"
     )
 
 
@@ -250,5 +260,9 @@ def _save(path: Path, picture: np.ndarray | Plot) -> None:
 
 
 def _embedded(picture: np.ndarray | Plot, title: str) -> str:
-    data = base64.b64encode(_png(picture)).decode()
+    return _picture(_png(picture), title)
+
+
+def _picture(png: bytes, title: str) -> str:
+    data = base64.b64encode(png).decode()
     return f'<img alt="{html.escape(title)}" src="data:image/png;base64,{data}">'
