@@ -244,12 +244,11 @@ def _whole_state(path: Path, most: int) -> bytes:
     facts = reading.content(path / FACTS, _LARGEST_FACTS)
     state = reading.content(path / STATE, most)
     known = json.loads(facts)
+    checksum = hashlib.sha256(state).hexdigest()
     if "sha256" in known:  # written before there was SHA256SUMS
-        same = hashlib.sha256(state).hexdigest() == known["sha256"]
+        same = checksum == known["sha256"]
     else:
-        same = reading.content(path / SUMS, _LARGEST_FACTS) == _sums(
-            facts, hashlib.sha256(state).hexdigest()
-        )
+        same = reading.content(path / SUMS, _LARGEST_FACTS) == _sums(facts, checksum)
     if not same:
         raise ValueError("its checksum is wrong")
     return state
