@@ -57,7 +57,7 @@ class Writer:
         self.folder = folder
         self.config = config
         self.keep = keep
-        self._made: tuple[int, bytes] | None = None
+        self._made: tuple[int, bytes, str] | None = None  # iteration, state and its checksum
 
     def save(self, gan: GAN) -> Path:
         """Writes `<iteration>/` and removes all but the newest ones."""
@@ -75,13 +75,15 @@ class Writer:
     def _write(self, gan: GAN, path: Path, more: dict[str, float]) -> None:
         iteration = int(gan.iteration.numpy())
         if self._made is None or self._made[0] != iteration:
-            self._made = iteration, _state_bytes(gan, iteration)
-        state = self._made[1]
+            state = _state_bytes(gan, iteration)
+            self._made = iteration, state, hashlib.sha256(state).hexdigest()
+        _, state, checksum = self._made
         known = {"iteration": iteration, **more, "config": self.config.to_dict()}
         facts = json.dumps({**known, "versions": versions()}, indent=1).encode()
         try:
             with replaced_folder(path) as temporary:
-                for name, content in ((STATE, state), (FACTS, facts), (SUMS, _sums(facts, state))):
+                sums = _sums(facts, checksum)
+                for name, content in ((STATE, state), (FACTS, facts), (SUMS, sums)):
                     (temporary / name).write_bytes(content)
         except OSError as error:
             raise disk_error(f"the checkpoint {path}", error) from error
@@ -242,10 +244,11 @@ def _whole_state(path: Path, most: int) -> bytes:
     facts = reading.content(path / FACTS, _LARGEST_FACTS)
     state = reading.content(path / STATE, most)
     known = json.loads(facts)
+    checksum = hashlib.sha256(state).hexdigest()
     if "sha256" in known:  # written before there was SHA256SUMS
-        same = hashlib.sha256(state).hexdigest() == known["sha256"]
+        same = checksum == known["sha256"]
     else:
-        same = reading.content(path / SUMS, _LARGEST_FACTS) == _sums(facts, state)
+        same = reading.content(path / SUMS, _LARGEST_FACTS) == _sums(facts, checksum)
     if not same:
         raise ValueError("its checksum is wrong")
     return state
@@ -274,9 +277,10 @@ def _identity(path: Path) -> tuple[int, int, int] | None:
 # --------------------------------------------------------------------------- writing
 
 
-def _sums(facts: bytes, state: bytes) -> bytes:
-    named = ((FACTS, facts), (STATE, state))
-    return "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in named).encode()
+def _sums(facts: bytes, state: str) -> bytes:
+    """The checksums' file, from the facts and the state's checksum."""
+    named = ((hashlib.sha256(facts).hexdigest(), FACTS), (state, STATE))
+    return "".join(f"{checksum}  {name}\n" for checksum, name in named).encode()
 
 
 def _state_bytes(gan: GAN, iteration: int) -> bytes:
