@@ -242,7 +242,7 @@ def test_fashion_mnist_has_names_and_takes_another_size_and_colour():
     ({"split": "train[x]"}, "mnist has no split train[x]; it has test, train."),
     ({"split": "test[:0]"}, "The data set mnist (test[:0]) is empty."),
     ({"split": "train[60:50]"}, "The data set mnist (train[60:50]) is empty."),
-    ({"image_size": 5000}, "mnist at 5000x5000 takes 1397.0 GiB of memory."),
+    ({"image_size": 5000, "stream": False}, "mnist at 5000x5000 takes 1397.0 GiB of memory."),
     ({"name": "mnist:9.9.9"}, "Dataset mnist cannot be loaded at version 9.9.9, only: 3.0.1."),
     ({"directory": "/no/folder"}, "There is no folder /no/folder (--data-dir)."),
 ])  # fmt: skip

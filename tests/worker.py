@@ -28,10 +28,10 @@ class Death(keras.callbacks.Callback):
             os.kill(os.getpid(), self.number)
 
 
-def play(prepared, run):
+def play(prepared, run, callbacks):
     """`training.play`, with a death and a will."""
     death = [Death(int(iteration), signal.Signals[name])] if number == dying else []
-    finished = original(prepared, run, death)
+    finished = original(prepared, run, [*callbacks, *death])
     state = checkpoints.state(prepared.gan)
     np.save(folder / f"weights-{number}.npy", np.concatenate([np.ravel(v) for v in state]))
     return finished

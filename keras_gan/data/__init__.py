@@ -55,7 +55,7 @@ def load_source(config: DataConfig) -> Source:
             f"out for {config.name}, which is quick to read."
         )
     source = loader(config)
-    if source.num_samples == 0:
+    if 0 in source.images.shape:
         raise DataError(f"The data set {config.name} ({config.split}) is empty.")
     return dataclasses.replace(source, name=config.name)
 
