@@ -18,7 +18,10 @@ import json
 import math
 import os
 import re
+import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import h5py
 import tensorflow as tf
@@ -28,6 +31,7 @@ from keras_gan.config import Config
 from keras_gan.errors import DivergedError, RunError
 from keras_gan.files import disk_error, remove_folder, replaced_folder
 from keras_gan.gan import GAN
+from keras_gan.runs import resume_command
 from keras_gan.versions import versions
 
 STATE = "state.weights.h5"
@@ -51,10 +55,14 @@ class Writer:
     Raises:
         DiskError: from both methods: it can't be written; older ones are untouched.
         DivergedError: from both: a weight is not finite; older ones are untouched.
+
+    Attributes:
+        told: (iteration, what is wrong) -> the text of a DivergedError.
     """
 
     def __init__(self, folder: Path, config: Config, keep: int):
         self.folder = folder
+        self.told: Callable[[int, list[str]], str] = _told
         self.config = config
         self.keep = keep
         self._made: tuple[int, bytes, str] | None = None  # iteration, state and its checksum
@@ -75,7 +83,9 @@ class Writer:
     def _write(self, gan: GAN, path: Path, more: dict[str, float]) -> None:
         iteration = int(gan.iteration.numpy())
         if self._made is None or self._made[0] != iteration:
-            state = _state_bytes(gan, iteration)
+            if wrong := _not_finite(gan):
+                raise DivergedError(self.told(iteration, wrong))
+            state = _state_bytes(gan)
             self._made = iteration, state, hashlib.sha256(state).hexdigest()
         _, state, checksum = self._made
         known = {"iteration": iteration, **more, "config": self.config.to_dict()}
@@ -111,8 +121,8 @@ def size(gan: GAN) -> int:
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """The checkpoints in a folder, oldest first."""
-    found = (p for p in folder.glob("*") if re.fullmatch(r"\d{9,}", p.name))
-    return sorted((p for p in found if (p / FACTS).is_file()), key=lambda p: int(p.name))
+    found = (p for p in folder.glob("*") if re.fullmatch(r"\d{9,}", p.name) and p.is_dir())
+    return sorted(found, key=lambda p: int(p.name))
 
 
 def set_aside_after(folder: Path, gan: GAN) -> None:
@@ -127,7 +137,7 @@ def set_aside_after(folder: Path, gan: GAN) -> None:
         if problem(path, _most(gan)) is None:
             raise RunError(
                 f"{folder.parent} has been trained on to step {int(path.name)} in the meantime. "
-                f"Begin again: keras-gan fit --resume {folder.parent}."
+                f"Begin again: {resume_command(folder.parent)}"
             )
         names = (path.with_name(f"{path.name}.damaged-{n}") for n in itertools.count(1))
         os.replace(path, next(name for name in names if not name.exists()))
@@ -158,6 +168,19 @@ def load_newest(gan: GAN, folder: Path) -> tuple[int, list[str]]:
         f"{': ' + '; '.join(damaged) if damaged else ''}. "
         f"Train anew: keras-gan fit {folder.parent / 'config.yaml'}."
     )
+
+
+def facts_of(folder: Path, iteration: int) -> dict[str, Any]:
+    """`checkpoint.json` of a checkpoint that has been loaded.
+
+    Raises:
+        RunError: it can't be read any more.
+    """
+    path = folder / f"{iteration:09d}" / FACTS
+    try:
+        return reading.table(path, _LARGEST_FACTS)
+    except _UNREADABLE as error:
+        raise RunError(f"Can't read {path}: {error}.") from error
 
 
 def load_best(gan: GAN, folder: Path) -> int:
@@ -206,8 +229,11 @@ def _load(gan: GAN, path: Path) -> str | None:
             continue
         try:
             _check_arrays(content, _most(gan))
-            gan.load_weights(_WeightsFile(content))
-        except (ValueError, KeyError, OSError) as error:
+            with warnings.catch_warnings():
+                # Keras only warns of what it leaves as it was: slots of another optimizer.
+                warnings.simplefilter("error", UserWarning)
+                gan.load_weights(_WeightsFile(content))
+        except (ValueError, KeyError, OSError, UserWarning) as error:
             raise RunError(
                 f"The checkpoint {path} does not fit the networks of its run's "
                 f"config.yaml: {str(error).splitlines()[0]}"
@@ -228,6 +254,8 @@ def _check_arrays(state: bytes, most: int) -> None:
         if isinstance(item, h5py.Dataset):
             if item.external or item.is_virtual:
                 raise ValueError("its arrays lie in other files")
+            if item.chunks or item.dtype.kind not in "biuf":  # packed, or of any length
+                raise ValueError("its arrays are no plain numbers")
             sizes.append(math.prod(item.shape) * item.dtype.itemsize)
         elif any(type(item.get(n, getlink=True)) is not h5py.HardLink for n in item):
             raise ValueError("it has links to other arrays")
@@ -243,13 +271,8 @@ def _whole_state(path: Path, most: int) -> bytes:
     """The content of the state's file, or ValueError: what is loaded is what was checked."""
     facts = reading.content(path / FACTS, _LARGEST_FACTS)
     state = reading.content(path / STATE, most)
-    known = json.loads(facts)
     checksum = hashlib.sha256(state).hexdigest()
-    if "sha256" in known:  # written before there was SHA256SUMS
-        same = checksum == known["sha256"]
-    else:
-        same = reading.content(path / SUMS, _LARGEST_FACTS) == _sums(facts, checksum)
-    if not same:
+    if reading.content(path / SUMS, _LARGEST_FACTS) != _sums(facts, checksum):
         raise ValueError("its checksum is wrong")
     return state
 
@@ -283,14 +306,20 @@ def _sums(facts: bytes, state: str) -> bytes:
     return "".join(f"{checksum}  {name}\n" for checksum, name in named).encode()
 
 
-def _state_bytes(gan: GAN, iteration: int) -> bytes:
+def _told(iteration: int, wrong: list[str]) -> str:
+    return f"Training has diverged: at step {iteration} {'; '.join(wrong)}."
+
+
+def _not_finite(gan: GAN) -> list[str]:
+    """Says which variable is the first that is not finite, if there is one."""
     for variable in state(gan):
         value = tf.convert_to_tensor(variable)
         if value.dtype.is_floating and not tf.reduce_all(tf.math.is_finite(value)):
-            raise DivergedError(
-                f"Training has diverged: at step {iteration} {variable.path} is not finite. "
-                "No checkpoint of that is kept."
-            )
+            return [f"{variable.path} is not finite"]
+    return []
+
+
+def _state_bytes(gan: GAN) -> bytes:
     file = _WeightsFile()
     gan.save_weights(file)
     return file.getvalue()

@@ -12,6 +12,7 @@ from filelock import FileLock, SoftFileLock, Timeout
 
 from keras_gan.errors import RunError
 from keras_gan.files import disk_error
+from keras_gan.runs import resume_command
 
 LOCK = ".lock"
 
@@ -41,7 +42,7 @@ def held(run: Path) -> Iterator[None]:
     except Timeout as error:
         raise RunError(
             f"{run} is being trained by {_holder(path)}. Wait until that ends, or stop it; then "
-            f"go on with: keras-gan fit --resume {run}."
+            f"go on with: {resume_command(run)}"
         ) from error
     except OSError as error:
         raise disk_error(f"{run / LOCK}", error) from error

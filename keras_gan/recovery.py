@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from keras_gan import checkpoints, rows
-from keras_gan.config import Config
+from keras_gan.config import Config, config_from_dict
 from keras_gan.engine import Schedule
-from keras_gan.errors import DiskError
+from keras_gan.errors import ConfigError, DiskError, RunError, one_line
 from keras_gan.files import disk_error, remove_temporaries
 from keras_gan.gan import GAN
-from keras_gan.runs import METRICS
+from keras_gan.runs import METRICS, Run, resume_command
+from keras_gan.values import flatten, shown
+from keras_gan.versions import versions
 
 _ROW = 4096  # bytes of a row in metrics.jsonl and in TensorBoard, amply
 _PICTURE = 2**16  # bytes of a small picture, amply
@@ -35,7 +37,7 @@ def wind_back(run: Path, gan: GAN) -> None:
         OSError: it can't be written.
     """
     iteration = int(gan.iteration.numpy())
-    folders = [run / name for name in ("checkpoints", "samples", rows.BOARD)]
+    folders = [run / name for name in ("checkpoints", "samples", rows.BOARD, rows.OPTIMUM)]
     checkpoints.set_aside_after(folders[0], gan)
     for folder in (run, *folders):
         remove_temporaries(folder)
@@ -45,6 +47,47 @@ def wind_back(run: Path, gan: GAN) -> None:
     for picture in (run / "samples").glob("[0-9]*.png"):
         if picture.stem.isdecimal() and int(picture.stem) > written:
             picture.unlink()
+
+
+#: What may be changed in a run: its length, where its data lie, and what it writes (a full disk
+#: may ask for less).
+_FREE = ("training.epochs", "training.init_from", "data.name", "data.directory", "output.")
+
+
+def check_as_before(run: Run, iteration: int) -> list[str]:
+    """Checks that a run goes on with the settings of a checkpoint, and tells of other versions.
+
+    Args:
+        run: the run.
+        iteration: of the checkpoint, which has been loaded.
+
+    Returns:
+        Warnings, one for each version that differs.
+
+    Raises:
+        RunError: the run's config.yaml is not the one that the checkpoint was made with.
+    """
+    try:
+        facts = checkpoints.facts_of(run.checkpoints, iteration)
+        before, made_with = config_from_dict(facts["config"]), dict(facts["versions"])
+    except (ConfigError, KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"The checkpoint {iteration} of {run.path} does not say how it was made: {error}."
+        ) from error
+    now, then = flatten(run.config.to_dict()), flatten(before.to_dict())
+    for name in sorted({**now, **then}):
+        if now.get(name) != then.get(name) and not name.startswith(_FREE):
+            raise RunError(
+                f"{run.path / 'config.yaml'} has been changed: {name} is {shown(now.get(name))}, "
+                f"and was {shown(then.get(name))} at step {iteration}. A run goes "
+                "on as it was (only --epochs may change): put that back, or begin a new run."
+            )
+    return [
+        f"this run was trained with {name} {one_line(str(made_with[name]), 40)}, and goes on with {version}: it may "
+        "differ from an uninterrupted one"
+        for name, version in versions().items()
+        if made_with.get(name, version) != version
+    ]
 
 
 def check_space(folder: Path, gan: GAN, config: Config, schedule: Schedule) -> None:
@@ -106,7 +149,5 @@ def disk_errors(run: Path) -> Iterator[None]:
 def _way_on(run: Path) -> str:
     with contextlib.suppress(OSError):
         for newest in checkpoints.list_checkpoints(run / "checkpoints")[-1:]:
-            return (
-                f" Step {int(newest.name)} is safe: keras-gan fit --resume {run} goes on with it."
-            )
+            return f" Step {int(newest.name)} is safe: {resume_command(run)} goes on with it."
     return ""

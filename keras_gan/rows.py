@@ -18,6 +18,7 @@ from keras_gan.files import replaced_file
 from keras_gan.runs import LONGEST_ROW, METRICS
 
 BOARD = "tensorboard"
+OPTIMUM = f"{BOARD}/optimum"  # a TensorBoard run of its own
 _LONGEST_EVENT = 2**28  # bytes
 _FRAME = 16  # bytes of length and checksums around a record
 
@@ -63,7 +64,10 @@ class RowWriter:
     """
 
     def __init__(self, run: Path):
+        torn = _ends_within_a_line(run / METRICS)
         self._file = open(run / METRICS, "ab", buffering=0, opener=_without_waiting)  # noqa: SIM115
+        if torn:  # else the next row would be a part of this one
+            self._file.write(b"\n")
         self.board = Board(run / BOARD)
 
     def write(self, iteration: int, values: Mapping[str, float]) -> None:
@@ -79,6 +83,14 @@ class RowWriter:
     def close(self) -> None:
         self._file.close()
         self.board.close()
+
+
+def _ends_within_a_line(path: Path) -> bool:
+    with contextlib.suppress(FileNotFoundError), reading.opened(path) as file:
+        if os.fstat(file.fileno()).st_size:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    return False
 
 
 def _without_waiting(path: Path, flags: int) -> int:
@@ -125,7 +137,7 @@ def drop_events_after(folder: Path, iteration: int) -> None:
 
 
 def _cut_where_torn(path: Path) -> None:
-    """Cuts a record off that does not end within its file, or is longer than any event.
+    """Cuts a record off that does not end within its file, is empty or longer than any event.
 
     TensorFlow makes room for as many bytes as a record says it has.
     """
@@ -134,7 +146,8 @@ def _cut_where_torn(path: Path) -> None:
         size = os.fstat(file.fileno()).st_size
         while header := file.read(8):
             length = int.from_bytes(header, "little")
-            if length > _LONGEST_EVENT or end + length + _FRAME > size:
+            # Zeros, as a power cut leaves them, would be many empty records.
+            if not 0 < length <= _LONGEST_EVENT or end + length + _FRAME > size:
                 break
             end += length + _FRAME
             file.seek(end)

@@ -17,6 +17,7 @@ import functools
 import json
 import math
 import os
+import shlex
 import shutil
 import warnings
 from pathlib import Path
@@ -233,6 +234,11 @@ def runs_root() -> Path:
     return Path(os.environ.get("KERAS_GAN_RUNS", "runs"))
 
 
+def resume_command(run: str | Path) -> str:
+    """What goes on with a run, to be pasted into a shell."""
+    return f"keras-gan fit --resume {shlex.quote(str(run))}"
+
+
 _LARGEST_FACTS = 2**24  # bytes
 _LARGEST_SAMPLE, _MOST_CLASSES = 2**26, 2**16  # a sample's numbers
 
@@ -253,7 +259,7 @@ def _names(given: Any) -> tuple[str, ...] | None:
 
 def _check_links(run: Path) -> None:
     """Raises RunError where parts of a run are links: to write them is to write elsewhere."""
-    for part in (*run.iterdir(), *run.glob("*/*")):
+    for part in run.rglob("*"):
         if part.is_symlink():
             raise RunError(f"{part} is a link. Put what it leads to in its place.")
 
@@ -271,7 +277,7 @@ def check_new(path: Path) -> None:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             what = f"{path} already exists"
             if (path / FACTS).exists():
-                what += f"; `keras-gan fit --resume {path}` goes on with it"
+                what += f"; `{resume_command(path)}` goes on with it"
             raise ConfigError(f"{what}. Name another --run-dir for a new run.")
     except (OSError, ValueError) as error:
         raise _unwritable(path, getattr(error, "strerror", None) or str(error)) from error

@@ -228,7 +228,10 @@ def prepare_resume(
                 f"The data {source.name} have changed since {run.path} was made: "
                 f"{what} {now} in place of {then}."
             )
-    warnings = checkpoints.load_newest(training.gan, run.checkpoints)[1] if begun else []
+    warnings = []
+    if begun:
+        iteration, warnings = checkpoints.load_newest(training.gan, run.checkpoints)
+        warnings += recovery.check_as_before(run, iteration)
     return dataclasses.replace(training, config=config), warnings
 
 

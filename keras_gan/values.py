@@ -96,3 +96,15 @@ def shown(value: Any) -> str:
     except (ValueError, RecursionError):  # thousands of digits, or of levels
         text = f"a {type(value).__name__} that is too large to be shown"
     return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def flatten(tree: dict, prefix: str = "") -> dict[str, bool | int | float | str]:
+    """{"a": {"b": 1}} to {"a.b": 1}; what is no number, flag or text becomes text."""
+    flat = {}
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            plain = isinstance(value, bool | int | float | str)
+            flat[f"{prefix}{key}"] = value if plain else str(value)
+    return flat

@@ -80,13 +80,16 @@ def test_files_without_an_end(run, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["metrics.jsonl", "checkpoints", "config.yaml", ".lock", "evaluation", "tensorboard/optimum"],
+    [
+        *("metrics.jsonl", "checkpoints", "config.yaml", ".lock", "evaluation"),
+        *("tensorboard/optimum", "tensorboard/optimum/a.tfevents"),
+    ],
 )
 def test_links_in_a_run_would_let_a_resume_write_elsewhere(run, name, tmp_path):
     target = tmp_path / "precious"
     if (run / name).exists():
         os.replace(run / name, target)
-    (run / name).parent.mkdir(exist_ok=True)
+    (run / name).parent.mkdir(parents=True, exist_ok=True)
     (run / name).symlink_to(target)
     assert f"{name} is a link. Put what it leads to in its place." in error_of(run)
 
@@ -115,6 +118,17 @@ def test_logs_that_are_pipes_are_neither_read_nor_written(run):
     ):
         with pytest.raises(OSError, match=r"Not a regular file|No such device"):
             touch()
+
+
+def test_zeros_in_an_event_file_are_no_events(run):
+    """As a power cut leaves them: taken for empty records they would take days to read."""
+    events = max((run / "tensorboard").glob("*tfevents*"), key=lambda path: path.stat().st_size)
+    whole = events.read_bytes()
+    os.truncate(events, 2**40)  # sparse
+    began = time.perf_counter()
+    rows.drop_events_after(run / "tensorboard", 10**9)
+    assert time.perf_counter() - began < 10
+    assert events.read_bytes() == whole
 
 
 def test_an_event_that_says_it_is_huge_ends_its_file(run):
@@ -164,9 +178,23 @@ def test_arrays_of_other_shapes(run):
 
 @pytest.mark.parametrize("side", [2**14, 2**30])
 def test_arrays_that_only_say_that_they_are_huge(run, side):
-    options = {"shape": (side, side), "dtype": "f4", "chunks": (1024, 1024), "compression": "gzip"}
+    options = {"shape": (side, side), "dtype": "f4"}  # nothing is written: a file with a hole
     message = rewritten(run, lambda file, name: replaced(file, name, **options))
     assert "larger than those of its networks can be" in message
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"dtype": "f4", "chunks": (2**14, 2**15), "maxshape": (None, None), "compression": "gzip"},
+        {"dtype": h5py.vlen_dtype(np.uint8)},
+        {"dtype": h5py.string_dtype()},
+    ],
+)
+def test_arrays_of_the_right_shape_that_unpack_to_more(run, options):
+    """HDF5 unpacks a whole chunk for one value of it, and what has any length to that length."""
+    message = rewritten(run, lambda file, name: replaced(file, name, file[name].shape, **options))
+    assert "its arrays are no plain numbers" in message
 
 
 def test_arrays_that_lie_in_another_file(run, tmp_path):

@@ -5,6 +5,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -210,6 +211,15 @@ def test_what_is_beyond_the_checkpoint_is_gone_and_the_rest_is_not(prepared, tmp
     assert sum(before[name] == after[name] for name in after) == 1  # what need not change
     recovery.wind_back(tmp_path, gan)
     assert {p.name: p.read_bytes() for p in (tmp_path / "tensorboard").iterdir()} == after
+
+
+def test_what_was_left_half_written_is_removed_from_every_folder(prepared, tmp_path):
+    folders = ("", "checkpoints", "samples", "tensorboard", "tensorboard/optimum")
+    for folder in folders:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        (tmp_path / folder / ".tmp-x").touch()
+    recovery.wind_back(tmp_path, prepared[0].gan)
+    assert not list(tmp_path.rglob(".tmp-*"))
 
 
 # ---------------------------------------------------------------------- a failing disk
@@ -496,6 +506,92 @@ def test_weights_that_are_not_finite_are_not_kept(prepared, tmp_path):
         with pytest.raises(DivergedError, match=r"at step 5 .* is not finite"):
             save()
     assert list(tmp_path.iterdir()) == [kept]
+
+
+def test_weights_that_are_not_finite_end_a_training_with_the_way_on(begin, prepared):
+    made, _ = prepared
+
+    def spoil():
+        squares = made.gan.generator_optimizer.variables[-1]  # Adam divides by their root
+        squares.assign(tf.fill(squares.shape, np.inf))
+
+    with pytest.raises(DivergedError) as caught:
+        begin(At(22, spoil))  # no metric tells of it before the checkpoint at 24
+    assert re.search(
+        r"diverged between step 24 and 24: .* is not finite\. At step 24: V\(D,G\) .* The checkpoint "
+        r"to go back to is .*000000012\. .* keras-gan fit .*init_from=",
+        str(caught.value),
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "name"),
+    [
+        ("steps_per_call: 2", "steps_per_call: 4", "training.steps_per_call is 4, and was 2"),
+        ("seed: 0", "seed: 1", "seed is 1, and was 0"),
+        ("penalties:", "penalties: {}\nleft_out:", "penalties"),
+    ],
+)
+def test_a_run_whose_settings_have_been_changed_does_not_go_on(
+    line, instead, name, whole, tmp_path
+):
+    path = shutil.copytree(whole.path, tmp_path / "run")
+    text = (path / "config.yaml").read_text()
+    assert line in text
+    text = text.replace(line, instead, 1)
+    if "left_out" in text:  # with all that belongs to it
+        text = re.sub(r"left_out:\n(  .*\n)+", "", text)
+    (path / "config.yaml").write_text(text)
+    with pytest.raises(RunError, match="has been changed: ") as caught:
+        training.prepare_resume(Run(path), epochs=7)
+    assert name in str(caught.value)
+
+
+def test_a_config_that_is_cut_short_is_no_shorter_recipe(whole, tmp_path):
+    path = shutil.copytree(whole.path, tmp_path / "run")
+    text = (path / "config.yaml").read_text()
+    (path / "config.yaml").write_text(text[: text.index("training:")])
+    with pytest.raises(RunError, match=r"has been changed: training\."):
+        training.prepare_resume(Run(path))
+
+
+def test_other_versions_are_told(whole, tmp_path, monkeypatch):
+    path = shutil.copytree(whole.path, tmp_path / "run")
+    monkeypatch.setattr(recovery, "versions", lambda: {"keras": "9.9", "numpy": np.__version__})
+    (warning,) = training.prepare_resume(Run(path))[1]
+    assert f"was trained with keras {keras.__version__}, and goes on with 9.9" in warning
+
+
+def test_slots_of_another_optimizer_are_not_passed_over(whole):
+    other = training.prepare(CONFIG.replace(optimizer__discriminator__name="sgd"))
+    with pytest.raises(RunError, match="does not fit the networks"):
+        checkpoints.load_newest(other.gan, whole.checkpoints)
+
+
+@pytest.mark.parametrize("name", [checkpoints.FACTS, checkpoints.SUMS, checkpoints.STATE])
+def test_a_checkpoint_without_one_of_its_files_is_told_of(name, whole, prepared, tmp_path):
+    folder = shutil.copytree(whole.checkpoints, tmp_path / "checkpoints")
+    (folder / "000000024" / name).unlink()
+    iteration, (warning,) = checkpoints.load_newest(prepared[0].gan, folder)
+    assert iteration == 12 and "000000024 is damaged" in warning
+
+
+def test_a_row_after_a_torn_one_is_whole(whole, tmp_path):
+    path = shutil.copytree(whole.path, tmp_path / "run")
+    before = Run(path).metrics()
+    with open(path / "metrics.jsonl", "a") as file:
+        file.write('{"iteration": 25, "V')
+    writer = rows.RowWriter(path)
+    writer.write(24, {"evaluation/x": 1.0})
+    writer.close()
+    assert Run(path).metrics() == [*before, {"iteration": 24, "evaluation/x": 1.0}]
+
+
+def test_a_command_to_go_on_can_be_pasted(whole, cli, tmp_path):
+    shutil.copytree(whole.path, tmp_path / "my run")
+    result = cli("fit", "digits", "--run-dir", tmp_path / "my run")
+    assert result.exit_code == 2
+    assert f"keras-gan fit --resume '{tmp_path}/my run'" in result.stderr
 
 
 def test_loading_a_checkpoint_runs_no_code(prepared, monkeypatch):

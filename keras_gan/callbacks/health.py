@@ -48,7 +48,7 @@ class Health(Cadence):
         wrong = [f"{name} is {value}" for name, value in values.items() if not math.isfinite(value)]
         wrong += self._collapsed_scales()
         if wrong:
-            raise DivergedError(self._told(iteration, wrong))
+            raise DivergedError(self.told(iteration, wrong))
         self._watch_balance(iteration, values)
         self.healthy = iteration, values
 
@@ -63,7 +63,8 @@ class Health(Cadence):
             if float(optimizer.scale_loss(1.0)) < _LEAST_SCALE
         ]
 
-    def _told(self, iteration: int, wrong: list[str]) -> str:
+    def told(self, iteration: int, wrong: list[str]) -> str:
+        """What has happened, of which checkpoint is whole, and how to go on."""
         before, values = self.healthy
         last = ", ".join(f"{name} {values[name]:.4g}" for name in _SHOWN if name in values)
         there = checkpoints.list_checkpoints(self.run / "checkpoints")

@@ -34,12 +34,14 @@ def of_run(training: Training, run: Path) -> list[Cadence]:
     drawn = steps(output.samples_every_epochs)
     saved = steps(output.checkpoint_every_epochs)
     held_out = steps(output.held_out_every_epochs)
+    health = Health(run)
     writer = checkpoints.Writer(run / "checkpoints", config, output.keep_checkpoints)
+    writer.told = health.told
     return [
         # The first in the list sees the end of a call first: it takes the time.
         ScalarWriter(run, output.scalars_every_steps, schedule.rows_per_round, total, config),
         # Before all that would keep what is no longer sound.
-        Health(run),
+        health,
         _drawing(training, run, drawn),
         DiversityWriter(run, drawn, total, source, config.seed, writer),
         HeldOutDiscriminator(run, held_out, source, config.seed),

@@ -11,7 +11,8 @@ import tensorflow as tf
 from keras_gan.callbacks.cadence import Cadence
 from keras_gan.config import Config
 from keras_gan.objectives import OPTIMAL_VALUE
-from keras_gan.rows import BOARD, Board, RowWriter
+from keras_gan.rows import OPTIMUM, Board, RowWriter
+from keras_gan.values import flatten
 
 
 class ScalarWriter(Cadence):
@@ -43,7 +44,7 @@ class ScalarWriter(Cadence):
         super().on_train_begin(logs)
         closing = contextlib.closing
         self.rows = self.files.enter_context(closing(RowWriter(self.run)))
-        self.optimum = self.files.enter_context(closing(Board(self.run / BOARD / "optimum")))
+        self.optimum = self.files.enter_context(closing(Board(self.run / OPTIMUM)))
         if self.iteration == 0:
             self._describe()
 
@@ -82,15 +83,3 @@ class ScalarWriter(Cadence):
         with self.rows.board.at(0):
             tf.summary.text("config", f"```yaml\n{self.config.to_yaml()}```")
             hparams.hparams(flatten(self.config.to_dict()))
-
-
-def flatten(tree: dict, prefix: str = "") -> dict[str, bool | int | float | str]:
-    """{"a": {"b": 1}} to {"a.b": 1}; what is no number, flag or text becomes text."""
-    flat = {}
-    for key, value in tree.items():
-        if isinstance(value, dict) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            plain = isinstance(value, bool | int | float | str)
-            flat[f"{prefix}{key}"] = value if plain else str(value)
-    return flat

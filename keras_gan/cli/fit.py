@@ -150,17 +150,15 @@ def _play(training, prepared, run, profile: bool) -> None:
     if run is not None:
         click.echo(f"  run        {run.path}", err=True)
         click.echo(f"  watch      tensorboard --logdir {run.path.parent}", err=True)
-    from keras_gan import signals
+    from keras_gan import runs, signals
 
     try:
         with signals.second_ends_process(), _profiled(prepared, run, profile) as profilers:
             training.play(prepared, run, profilers)
     except signals.Interrupted as stop:
         if run is not None:
-            click.echo(
-                f"Stopped after a checkpoint. Go on with: keras-gan fit --resume {run.path}",
-                err=True,
-            )
+            go_on = runs.resume_command(run.path)
+            click.echo(f"Stopped after a checkpoint. Go on with: {go_on}", err=True)
         click.get_current_context().exit(stop.exit_code)
     if run is None:
         return

@@ -28,17 +28,21 @@ def _row(what: str, first: dict, second: dict) -> tuple[str, str, bool]:
 
 
 def _states(run: Path) -> dict:
-    """Each array of each checkpoint that is kept: type, shape and bytes."""
+    """Each array of the newest checkpoint and the best: type, shape and bytes.
+
+    The others need not be those of the same steps: a stop in mid-epoch leaves one.
+    """
     found = {}
 
     def keep(name, item):
         if isinstance(item, h5py.Dataset):
             found[f"{path.parent.name}/{name}"] = str(item.dtype), item.shape, item[()].tobytes()
 
-    for path in sorted((run / "checkpoints").glob("*/state.weights.h5")):
-        if ".damaged" not in path.parent.name:
-            with h5py.File(path) as file:
-                file.visititems(keep)
+    paths = (run / "checkpoints").glob("*/state.weights.h5")
+    *_, newest = sorted(path for path in paths if path.parent.name.isdecimal())
+    for path in (newest, *(run / "checkpoints").glob("best/state.weights.h5")):
+        with h5py.File(path) as file:
+            file.visititems(keep)
     return found
 
 
