@@ -83,8 +83,8 @@ def check_as_before(run: Run, iteration: int) -> list[str]:
                 "on as it was (only --epochs may change): put that back, or begin a new run."
             )
     return [
-        f"this run was trained with {name} {one_line(str(made_with[name]), 40)}, and goes on with {version}: it may "
-        "differ from an uninterrupted one"
+        f"this run was trained with {name} {one_line(str(made_with[name]), 40)}, and goes on with "
+        f"{version}: it may differ from an uninterrupted one"
         for name, version in versions().items()
         if made_with.get(name, version) != version
     ]

@@ -518,8 +518,8 @@ def test_weights_that_are_not_finite_end_a_training_with_the_way_on(begin, prepa
     with pytest.raises(DivergedError) as caught:
         begin(At(22, spoil))  # no metric tells of it before the checkpoint at 24
     assert re.search(
-        r"diverged between step 24 and 24: .* is not finite\. At step 24: V\(D,G\) .* The checkpoint "
-        r"to go back to is .*000000012\. .* keras-gan fit .*init_from=",
+        r"diverged between step 24 and 24: .* is not finite\. At step 24: V\(D,G\) .* The "
+        r"checkpoint to go back to is .*000000012\. .* keras-gan fit .*init_from=",
         str(caught.value),
     )
 
