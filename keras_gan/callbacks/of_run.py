@@ -59,6 +59,7 @@ def _drawing(training: Training, run: Path, every: int) -> Cadence:
         low, high = float(source.images.min()), float(source.images.max())
         margin = 0.25 * (high - low)
         bounds = (low - margin, high + margin)
-    num_classes = source.num_classes if gan.conditional else None
     count = training.config.output.sample_count
-    return SampleWriter(run, every, last, count, num_classes, bounds)
+    num_classes = source.num_classes if gan.conditional else None
+    vectors = source.labels[:count] if gan.condition_dim is not None else None
+    return SampleWriter(run, every, last, count, num_classes, bounds, vectors)

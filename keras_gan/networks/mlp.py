@@ -15,30 +15,37 @@ def generator(
     latent_dim: int,
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
+    condition_dim: int | None = None,
     conditioning: str = "concat",
     hidden: list[int] = (256, 512),
     activations: list[str] = ("tanh", "relu"),
     batch_norm: bool = False,
+    conditional_batch_norm: bool = False,
     output_activation: str = "tanh",
 ) -> keras.Model:
     """z -> hidden dense layers -> a sample.
 
     Args:
-        latent_dim, sample_shape, num_classes, conditioning: see `networks.build`.
+        latent_dim, sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
         hidden: units of the hidden layers.
         activations: one for each hidden layer; the last one serves all that follow.
         batch_norm: normalise before each hidden activation.
+        conditional_batch_norm: the same with scales and shifts of the label, which then
+            has no embedding beside z (Dumoulin 2017).
         output_activation: `tanh` for images in [-1, 1], `linear` for points.
 
     Returns:
         Model: `latent` (, `labels`) -> float32 (batch, *sample_shape).
     """
     blocks.check_conditioning(conditioning)
-    inputs, x = blocks.latent_with_labels(latent_dim, num_classes)
+    inputs, x, condition = blocks.generator_inputs(
+        latent_dim, num_classes, condition_dim, conditional_batch_norm
+    )
+    batch_norm = batch_norm or conditional_batch_norm
     for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
         x = layers.Dense(units, use_bias=not batch_norm)(x)
         if batch_norm:
-            x = layers.BatchNormalization()(x)
+            x = blocks.normalised(x, condition)
         x = layers.Activation(activation)(x)
     x = layers.Dense(blocks.size_of(sample_shape))(x)
     x = layers.Activation(output_activation, dtype="float32")(x)
@@ -50,6 +57,7 @@ def discriminator(
     *,
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
+    condition_dim: int | None = None,
     conditioning: str = "concat",
     hidden: list[int] = (512, 256, 128),
     activations: list[str] = ("tanh",),
@@ -60,7 +68,7 @@ def discriminator(
     """A sample -> hidden dense layers -> one logit.
 
     Args:
-        sample_shape, num_classes, conditioning: see `networks.build`.
+        sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
         hidden: units of the hidden layers.
         activations: one for each hidden layer; the last one serves all that follow.
         dropout: share of hidden units dropped, in [0, 1).
@@ -75,7 +83,7 @@ def discriminator(
     blocks.check_conditioning(conditioning)
     dense = blocks.dense_maker(spectral_norm)
     images = keras.Input(sample_shape, name="images")
-    labels = blocks.label_input(num_classes)
+    labels = blocks.label_input(num_classes, condition_dim)
     x = layers.Flatten()(images)
     if labels is not None and conditioning == "concat":
         embedded = blocks.embedded_label(labels, num_classes, blocks.LABEL_FEATURES)
