@@ -112,7 +112,7 @@ def evaluate(
     train, test, seen = _sources(run, protocol)
     progress("samples", 0, 1)
     base = _drawn(run, protocol, train, test, seen)
-    plan = _plan(protocol, train)
+    plan = _plan(protocol, train, base.labels is not None)
     figures, problems, done = [], _unplanned(protocol, plan), 0
     total = sum(len(names) for _, names in plan)
     looked = []
@@ -174,7 +174,10 @@ def write(evaluation: Evaluation) -> Path:
 def _as_json(figure: Figure) -> dict:
     numbers = {key: getattr(figure, key) for key in ("value", "error", "floor")}
     given = {key: number for key, number in numbers.items() if number is not None}
-    return dataclasses.asdict(figure) | finite_or_null(given)
+    by_class = {
+        name: {"value": value, "floor": floor} for name, (value, floor) in figure.by_class.items()
+    }
+    return dataclasses.asdict(figure) | finite_or_null(given) | {"by_class": by_class}
 
 
 def _drawn(
@@ -192,7 +195,7 @@ def _drawn(
     return Evidence(
         samples=samples,
         images=pictures.to_uint8(samples) if train.is_image else samples,
-        labels=drawn.get("labels"),
+        labels=None if labels is None or labels.ndim == 2 else drawn["labels"],
         train=train,
         test=test,
         extractor=None,
@@ -206,6 +209,10 @@ def _labels(run: Run, seen: Source, protocol: Protocol) -> np.ndarray | None:
     """Labels to be asked for in the data's shares; None, all in turn, where nobody knows them."""
     if not run.conditional or seen.class_names != run.class_names:
         return None
+    if run.condition_dim is not None:
+        if seen.condition_dim != run.condition_dim:
+            return None
+        return np.random.default_rng(protocol.seed).permutation(seen.labels)
     # Evenly spaced in sorted order, so that shares are exact to one sample.
     spaced = np.linspace(0, seen.num_samples - 1, protocol.count).round().astype(int)
     return np.random.default_rng(protocol.seed).permutation(np.sort(seen.labels)[spaced])
@@ -252,14 +259,16 @@ def _loaded(config: DataConfig, split: str) -> Source | None:
         return None
 
 
-def _plan(protocol: Protocol, train: Source) -> list[tuple[str | None, set[str]]]:
+def _plan(protocol: Protocol, train: Source, by_class: bool) -> list[tuple[str | None, set[str]]]:
     """[(extractor or None, metrics)]: what needs no extractor is computed with the first one."""
     wanted = set(protocol.metrics or METRICS)
+    if not protocol.metrics and not by_class:
+        wanted.discard("classes")  # of samples that are asked for by class
     if not train.is_image:
         if not protocol.metrics and train.sample_shape != (1,):
             wanted.discard("divergence")  # of points on a line
         return [(None, wanted & POINT_METRICS.keys())]
-    default = "pixels" if train.labels is None else "classifier"
+    default = "pixels" if train.num_classes is None else "classifier"
     plan = []
     for kind in protocol.extractor_kinds or (default,):
         names = wanted & FEATURE_METRICS.keys()
