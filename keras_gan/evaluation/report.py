@@ -59,7 +59,7 @@ def write(evaluation: Evaluation) -> Path:
     sections = [_origin(evaluation), _warnings(evaluation), _numbers(evaluation.figures)]
     sections.append(_classes(evaluation.figures))
     for name, (title, text, picture) in images.items():
-        _save(folder / f"{name}.png", picture)
+        save(folder / f"{name}.png", picture)
         sections.append(f"<h2>{title}</h2><p class=note>{text}</p>{_embedded(picture, title)}")
     title = f"{evaluation.run.config.name}: how good is it?"
     return _page(folder / "report.html", title, sections)
@@ -269,7 +269,8 @@ def _png(picture: np.ndarray | Plot) -> bytes:
     return file.getvalue()
 
 
-def _save(path: Path, picture: np.ndarray | Plot) -> None:
+def save(path: Path, picture: np.ndarray | Plot) -> None:
+    """Writes a picture as PNG, or raises RunError."""
     try:
         with replaced_file(path) as temporary:
             temporary.write_bytes(_png(picture))
