@@ -227,6 +227,17 @@ def check(config: Config) -> None:
             "`training.packing` above 1 needs network.conditioning=none and no "
             "auxiliary.classifier."
         )
+    if config.data.labels_per_class is not None:
+        if config.network.conditioning != "none":
+            raise ConfigError(
+                "`data.labels_per_class` leaves most samples without a label: it needs "
+                "network.conditioning=none."
+            )
+        if "classifier" not in losses:
+            raise ConfigError(
+                "`data.labels_per_class` has no effect without auxiliary.classifier: set "
+                "auxiliary.classifier.weight=1."
+            )
     shown = config.network.conditioning in ("concat", "projection")
     if "classifier" in losses and (
         config.network.conditioning == "concat" or (shown and losses["classifier"].k_plus_one)

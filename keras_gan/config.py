@@ -38,6 +38,8 @@ class DataConfig:
     channels: Literal[1, 3] | None = None  # grey or RGB
     follow_links: bool = False  # out of a folder of pictures, too
     stream: Literal["auto", True, False] = "auto"  # read images as they are drawn: if too many
+    labels_per_class: int | None = _field(None, 1)  # samples that keep theirs; None for all
+    labels_seed: int = _field(0, 0)  # of the choice of these
     pack: bool = False  # write a folder's images to one file of the cache, once
 
 

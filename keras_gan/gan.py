@@ -166,10 +166,11 @@ class GAN(keras.Model):
     @property
     def uses_labels(self) -> bool:
         """Whether a batch has to be (images, labels)."""
-        return self.conditional or (self._classifies and self._known is None)
+        return self.conditional or (self.tells_classes and self._known is None)
 
     @property
-    def _classifies(self) -> bool:
+    def tells_classes(self) -> bool:
+        """Whether the compiled game has an auxiliary classifier."""
         return any(loss.needs == "class_logits" for loss in self.auxiliary)
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan import building, latents
+from keras_gan.batches import as_float
 from keras_gan.errors import ConfigError, suggestion
 from keras_gan.gan import GAN
 from keras_gan.runs import Run
@@ -41,6 +42,15 @@ def run_batched(network: keras.Model, arrays: dict[str, np.ndarray]) -> np.ndarr
         for row in range(0, count, _BATCH)
     ]
     return np.concatenate([np.asarray(o, np.float32) for o in outputs])
+
+
+def told_classes(discriminator: keras.Model, images: np.ndarray) -> np.ndarray:
+    """The classes that a discriminator with `class_logits` tells, int64 (n,), of uint8 images."""
+    told = [
+        discriminator({"images": as_float(images[row : row + _BATCH])}, training=False)
+        for row in range(0, len(images), _BATCH)
+    ]
+    return np.concatenate([np.argmax(t["class_logits"], axis=-1) for t in told])
 
 
 def sample(

@@ -153,6 +153,9 @@ def prepare(config: Config, strategy: tf.distribute.Strategy | None = None) -> T
             sample_mean=mean,
         )
         building.compile_gan(gan, config)
+        if config.data.labels_per_class is not None:
+            known = np.flatnonzero(source.labels >= 0)
+            gan.know(source.images[known], source.labels[known])
         jit = engine.choose_jit(training.jit_compile, gan.generator, gan.discriminator)
         gan.use_program(engine.RoundsProgram(gan, reader or source.images, source.labels, jit))
     if training.init_from is not None and workers.is_chief:  # who gives them to the others

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -35,6 +36,7 @@ class Evidence:
         cache: of figures of the real images alone.
         against: `test`, or `train` for figures that are told to be of training images.
         seen: the rows of `train` that the run was trained on.
+        classify: images -> ids, as the run's own D tells them; None where it tells none.
     """
 
     samples: np.ndarray
@@ -46,6 +48,7 @@ class Evidence:
     cache: Cache
     against: str = "test"
     seen: slice = dataclasses.field(default_factory=lambda: slice(None))
+    classify: Callable[[np.ndarray], np.ndarray] | None = None
 
     @property
     def count(self) -> int:

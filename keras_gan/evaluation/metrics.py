@@ -176,6 +176,27 @@ def classes(e: Evidence) -> list[Figure]:
     ]
 
 
+def test_error(e: Evidence) -> list[Figure]:
+    """The share of all test images whose class the run's own discriminator does not tell."""
+    if e.classify is None:
+        raise EvaluationError("The discriminator tells no classes: it had no auxiliary.classifier.")
+    if e.tested.labels is None:
+        raise EvaluationError("The test images have no labels.")
+    wrong = e.classify(e.tested.images) != e.tested.labels
+    rows = {n: e.tested.labels == i for i, n in enumerate(e.tested.class_names)}
+    error = float(wrong.mean())
+    return [
+        Figure(
+            f"test_error_{_short(len(wrong))}",
+            error,
+            _share_error(error, len(wrong)),
+            better="lower",
+            note="of the discriminator as a classifier",
+            by_class={n: (float(wrong[here].mean()), None) for n, here in rows.items()},
+        )
+    ]
+
+
 def modes(e: Evidence) -> list[Figure]:
     """How samples spread over the classes."""
     found = e.probabilities.argmax(axis=1)
@@ -394,7 +415,12 @@ FEATURE_METRICS: dict[str, Callable[[Evidence], list[Figure]]] = {
     "fidelity": fidelity,
 }
 CLASS_METRICS = {"score": score, "modes": modes, "classes": classes}
-IMAGE_METRICS = {"diversity": diversity, "neighbours": neighbours, "parzen": parzen}
+IMAGE_METRICS = {
+    "diversity": diversity,
+    "neighbours": neighbours,
+    "parzen": parzen,
+    "test_error": test_error,
+}
 POINT_METRICS = {
     "mixture": mixture,
     "divergence": divergence,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from keras_gan import pictures, sampling
+from keras_gan import pictures, players, sampling
 from keras_gan.config import DataConfig
 from keras_gan.data import Source, load_source
 from keras_gan.data.source import part_of
@@ -112,7 +113,9 @@ def evaluate(
     train, test, seen = sources(run, protocol)
     progress("samples", 0, 1)
     base = _drawn(run, protocol, train, test, seen)
-    plan = _plan(protocol, train, base.labels is not None)
+    unfit = {"classes"} if base.labels is None else set()
+    unfit |= {"test_error"} if base.classify is None else set()
+    plan = _plan(protocol, train, unfit)
     figures, problems, done = [], _unplanned(protocol, plan), 0
     total = sum(len(names) for _, names in plan)
     looked = []
@@ -202,7 +205,16 @@ def _drawn(
         cache=Cache(train, test),
         against=protocol.against,
         seen=seen,
+        classify=_classifier(run),
     )
+
+
+def _classifier(run: Run) -> Callable[[np.ndarray], np.ndarray] | None:
+    """The run's own, uint8 (n, ...) -> ids (n,); None where its D tells no classes."""
+    network = run.gan.classifier
+    if "class_logits" not in players.named_outputs(network.output):
+        return None
+    return functools.partial(sampling.told_classes, network)
 
 
 def _labels(run: Run, seen: Source, protocol: Protocol) -> np.ndarray | None:
@@ -230,6 +242,7 @@ def sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None, slice]
         run.config.data,
         name=protocol.data or run.config.data.name,
         pack=run.config.data.pack and protocol.data is None,
+        labels_per_class=None,
         directory=protocol.data_dir or run.config.data.directory,
     )
     whole = config.split.strip().partition("[")[0]
@@ -259,11 +272,9 @@ def _loaded(config: DataConfig, split: str) -> Source | None:
         return None
 
 
-def _plan(protocol: Protocol, train: Source, by_class: bool) -> list[tuple[str | None, set[str]]]:
+def _plan(protocol: Protocol, train: Source, unfit: set[str]) -> list[tuple[str | None, set[str]]]:
     """[(extractor or None, metrics)]: what needs no extractor is computed with the first one."""
-    wanted = set(protocol.metrics or METRICS)
-    if not protocol.metrics and not by_class:
-        wanted.discard("classes")  # of samples that are asked for by class
+    wanted = set(protocol.metrics or METRICS.keys() - unfit)
     if not train.is_image:
         if not protocol.metrics and train.sample_shape != (1,):
             wanted.discard("divergence")  # of points on a line

@@ -64,6 +64,8 @@ def discriminator(
     dropout: float = 0.0,
     spectral_norm: bool = False,
     fourier_octaves: int = 0,
+    input_noise: float = 0.0,
+    noise: float = 0.0,
 ) -> keras.Model:
     """A sample -> hidden dense layers -> one logit.
 
@@ -76,6 +78,8 @@ def discriminator(
             embeddings excepted.
         fourier_octaves: frequencies of the Fourier features of the sample that the
             first layer sees beside it, to tell points that are close; 0 for none.
+        input_noise, noise: deviation of Gaussian noise on the sample and on what each hidden
+            layer says, in training (Salimans 2016's semi-supervised networks).
 
     Returns:
         Model: `images` (, `labels`) -> float32 logits (batch, 1).
@@ -88,12 +92,16 @@ def discriminator(
     if labels is not None and conditioning == "concat":
         embedded = blocks.embedded_label(labels, num_classes, blocks.LABEL_FEATURES)
         x = layers.Concatenate(name="image_and_label")([x, embedded])
+    if input_noise:
+        x = layers.GaussianNoise(input_noise)(x)
     if fourier_octaves:
         x = FourierFeatures(fourier_octaves, dtype="float32")(x)
     for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
         x = layers.Activation(activation)(dense(units)(x))
         if dropout:
             x = layers.Dropout(dropout)(x)
+        if noise:
+            x = layers.GaussianNoise(noise)(x)
     output = blocks.logits(x, labels, num_classes, conditioning, dense)
     inputs = {"images": images} if labels is None else {"images": images, "labels": labels}
     return keras.Model(inputs, output, name="discriminator")
