@@ -146,7 +146,7 @@ class RoundsProgram:
         gan.jit_gradients = jit_compile and not alone
         arrays = [] if self.reader else [images]
         if gan.uses_labels:
-            arrays.append(np.asarray(labels))
+            arrays.append(np.asarray(labels, np.int32 if np.ndim(labels) == 1 else np.float32))
         data = _on_each_device(strategy, arrays)
 
         def play_round(rows, images, data):
