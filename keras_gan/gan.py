@@ -125,6 +125,7 @@ class GAN(keras.Model):
         self.generator = generator
         self.discriminator = discriminator
         self.generator_ema = averages.copy_of(generator) if ema_decay else None
+        self.discriminator_ema = None
         if discriminator_ema_decay:
             self.discriminator_ema = averages.copy_of(discriminator)
         inputs = players.named_inputs(generator)
@@ -155,7 +156,7 @@ class GAN(keras.Model):
     @property
     def classifier(self) -> keras.Model:
         """The discriminator to ask for classes: the averaged one where there is one."""
-        return self.discriminator_ema if self.discriminator_ema_decay else self.discriminator
+        return self.discriminator if self.discriminator_ema is None else self.discriminator_ema
 
     @property
     def condition_dim(self) -> int | None:
@@ -176,7 +177,8 @@ class GAN(keras.Model):
     @property
     def moving_state(self) -> list[keras.Variable]:
         """What moves without a gradient: moving statistics, the u of spectral norm."""
-        networks = (self.generator, self.discriminator, self.generator_ema)
+        averaged = (self.generator_ema, self.discriminator_ema)
+        networks = (self.generator, self.discriminator, *averaged)
         return [v for n in networks if n is not None for v in n.non_trainable_weights]
 
     def call(self, inputs, training=False):
@@ -274,7 +276,8 @@ class GAN(keras.Model):
         t = self.iteration.value
         if self.generator_ema is not None:
             averages.follow(self.generator_ema, self.generator, self.ema_decay, t)
-        if decay := self.discriminator_ema_decay:
+        if self.discriminator_ema is not None:
+            decay = self.discriminator_ema_decay
             averages.follow(self.discriminator_ema, self.discriminator, decay, t)
         self.iteration.assign_add(1)
         return self._measure({**report, **generator_report})

@@ -364,6 +364,8 @@ def start_from(gan: GAN, path: str) -> None:
     pairs = [(gan.generator, other.sampler), (gan.discriminator, other.discriminator)]
     if gan.generator_ema is not None:
         pairs.append((gan.generator_ema, other.sampler))
+    if gan.discriminator_ema is not None:
+        pairs.append((gan.discriminator_ema, other.classifier))
     for mine, theirs in pairs:
         shapes = [[tuple(w.shape) for w in network.weights] for network in (mine, theirs)]
         if shapes[0] != shapes[1]:
