@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from test_networks import built
 
-from keras_gan import auxiliary, batches, building, load_config, networks
+from keras_gan import auxiliary, batches, building, engine, load_config, networks
 from keras_gan.errors import ConfigError
 from keras_gan.gan import GAN
 
@@ -207,6 +207,18 @@ def test_balanced_rows_are_of_all_classes_alike():
     assert np.unique(rows[labels[rows] == 5], return_counts=True)[1].tolist() == [10, 10]
     again = batches.balanced(order, labels, tf.constant([3, 4])).numpy()
     assert np.array_equal(rows, again)
+
+
+def test_every_epoch_is_balanced_and_another_one():
+    labels = np.array([0] * 50 + [1] * 10)
+    schedule = engine.Schedule(60, 6, 2, 5, seed=0, balanced=labels)
+    blocks = [rows.numpy().ravel() for rows, _ in schedule.blocks(0)]
+    epochs = np.concatenate(blocks[:2]), np.concatenate(blocks[2:])
+    for rows in epochs:
+        assert np.bincount(labels[rows]).tolist() == [30, 30]
+    assert not np.array_equal(*epochs)
+    later = [rows.numpy().ravel() for rows, _ in schedule.blocks(1)]  # as a resumed run draws
+    assert np.array_equal(np.concatenate(later), epochs[1])
 
 
 # ------------------------------------------------------------------ what does not fit
