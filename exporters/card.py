@@ -41,7 +41,7 @@ def text(run: Run, generator: Generator, facts: dict[str, Any]) -> str:
 
 def _header(run: Run, generator: Generator) -> str:
     # The hub has no task for images of a class, nor one for points.
-    unconditional = generator.makes_images and not generator.class_names
+    unconditional = generator.makes_images and not generator.takes_labels
     header = {
         "library_name": "keras",
         **({"pipeline_tag": "unconditional-image-generation"} if unconditional else {}),
@@ -54,7 +54,7 @@ def _header(run: Run, generator: Generator) -> str:
 def _description(generator: Generator, facts: dict) -> str:
     shape = " x ".join(str(n) for n in generator.output_shape)
     what = "images" if generator.makes_images else "points"
-    labels = generator.class_names
+    labels = _labels(generator)
     lines = [
         f"# {facts['name']}",
         f"![samples, not selected]({PICTURE})",
@@ -65,15 +65,22 @@ def _description(generator: Generator, facts: dict) -> str:
         "| input | dtype, shape | what it is |\n|---|---|---|\n"
         f"| `latent` | float32 (batch, {generator.latent_dim}) | {generator.latent_distribution}, "
         "zero mean, unit variance |"
-        + (
-            f"\n| `labels` | int32 (batch,) | 0 to {len(labels) - 1}: {', '.join(labels)} |"
-            if labels
-            else ""
-        ),
+        f"{labels}",
         f"Output `images`: float32 (batch, {shape.replace(' x ', ', ')})"
         + (", from -1 (black) to 1 (white)." if generator.makes_images else "."),
     ]
     return "\n\n".join(lines)
+
+
+def _labels(generator: Generator) -> str:
+    """The table's row on the input `labels`; nothing where there is none."""
+    if generator.conditions is not None:
+        dim = generator.conditions.shape[1]
+        return f"\n| `labels` | float32 (batch, {dim}) | as in the training data |"
+    names = generator.class_names
+    if not names:
+        return ""
+    return f"\n| `labels` | int32 (batch,) | 0 to {len(names) - 1}: {', '.join(names)} |"
 
 
 def _training(run: Run) -> str:
@@ -185,6 +192,9 @@ def _inputs(generator: Generator, count: int = 16) -> list[str]:
     if generator.class_names:
         classes = len(generator.class_names)
         lines.append(f'inputs["labels"] = np.arange({count}, dtype=np.int32) % {classes}')
+    elif generator.conditions is not None:
+        dim = generator.conditions.shape[1]
+        lines.append(f'inputs["labels"] = np.zeros(({count}, {dim}), np.float32)')
     return lines
 
 
@@ -265,11 +275,18 @@ def _saved_model(generator, name, path):
     )
     server = ["### TF Serving", "", "```sh", "docker compose -f deploy/compose.yaml up --detach"]
     if generator.makes_images:
-        row = '{"seed": 1, "labels": 0}' if generator.class_names else '{"seed": 1}'
+        row = '{"seed": 1}'
+        if generator.takes_labels:
+            label = 0 if generator.conditions is None else [0.0] * generator.conditions.shape[1]
+            row = json.dumps({"seed": 1, "labels": label})
         server += [
             f'curl -d \'{{"signature_name": "sample", "instances": [{row}]}}\' \\',
             f"    {serving.ADDRESS}/{name}:predict",
-            serving.sample_command(name, labels=bool(generator.class_names)),
+            *(
+                [serving.sample_command(name, labels=bool(generator.class_names))]
+                if generator.conditions is None  # of vectors the command knows nothing
+                else []
+            ),
         ]
     server += ["```"]
     return [python, "\n".join(server)]

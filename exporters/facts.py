@@ -45,6 +45,8 @@ def of_model(run: Run, generator: Generator, name: str) -> dict[str, Any]:
     if generator.class_names:
         names = list(generator.class_names)
         inputs["labels"] = {"shape": [None], "dtype": "int32", "names": names}
+    elif generator.conditions is not None:
+        inputs["labels"] = {"shape": [None, generator.conditions.shape[1]], "dtype": "float32"}
     images = {
         "shape": [None, *generator.output_shape],
         "dtype": "float32",

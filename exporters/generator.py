@@ -26,12 +26,14 @@ class Generator:
         network: float32, called with `training=False`.
         latent_dim, latent_distribution: of its input `latent`, float32 (batch, latent_dim).
         class_names: of its input `labels`, int32 (batch,); None where it takes none.
+        conditions: examples of it, where it is float32 (batch, condition_dim).
     """
 
     network: keras.Model
     latent_dim: int
     latent_distribution: str
     class_names: tuple[str, ...] | None
+    conditions: np.ndarray | None = None
 
     @classmethod
     def of(cls, run: Run, weights: str = "ema") -> Generator:
@@ -50,7 +52,12 @@ class Generator:
         gan = run.gan
         network = gan.sampler if weights == "ema" else gan.generator
         names = run.class_names if run.conditional else None
-        return cls(network, gan.latent_dim, gan.latent_distribution, names)
+        vectors = run.conditions() if gan.condition_dim is not None else None
+        return cls(network, gan.latent_dim, gan.latent_distribution, names, vectors)
+
+    @property
+    def takes_labels(self) -> bool:
+        return self.class_names is not None or self.conditions is not None
 
     @property
     def output_shape(self) -> tuple[int, ...]:
@@ -62,16 +69,19 @@ class Generator:
         return len(self.output_shape) == 3
 
     def signature(self) -> list[tf.TensorSpec]:
-        """`latent` and, where there are classes, `labels`; any batch."""
+        """`latent` and, where there are any, `labels`; any batch."""
         specs = [tf.TensorSpec((None, self.latent_dim), tf.float32, "latent")]
         if self.class_names is not None:
             specs.append(tf.TensorSpec((None,), tf.int32, "labels"))
+        elif self.conditions is not None:
+            shape = (None, self.conditions.shape[1])
+            specs.append(tf.TensorSpec(shape, tf.float32, "labels"))
         return specs
 
     def __call__(self, latent, labels=None) -> tf.Tensor:
         """Images float32 in [-1, 1], (batch, *output_shape)."""
         inputs = {"latent": latent}
-        if self.class_names is not None:
+        if self.takes_labels:
             inputs["labels"] = labels
         return self.network(inputs, training=False)
 
@@ -90,4 +100,6 @@ class Generator:
         inputs = {"latent": latents.sample(self.latent_distribution, shape, (0, batch)).numpy()}
         if self.class_names is not None:
             inputs["labels"] = (np.arange(batch) % len(self.class_names)).astype(np.int32)
+        elif self.conditions is not None:
+            inputs["labels"] = self.conditions[np.arange(batch) % len(self.conditions)]
         return inputs

@@ -98,11 +98,14 @@ class _Untracked:
 def _checks(generator: Generator, rows: tf.Tensor, labels: tf.Tensor | None) -> list:
     if labels is None:
         return []
+    one_each = tf.debugging.assert_equal(
+        tf.shape(labels)[0], tf.shape(rows)[0], "`labels` should be one a row"
+    )
+    if generator.class_names is None:
+        return [one_each]
     count = len(generator.class_names)
     return [
-        tf.debugging.assert_equal(
-            tf.shape(labels)[0], tf.shape(rows)[0], "`labels` should be one a row"
-        ),
+        one_each,
         tf.debugging.Assert(
             tf.reduce_all((labels >= 0) & (labels < count)),
             [f"`labels` should lie between 0 and {count - 1}. Received:", labels],

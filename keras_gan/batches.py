@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from keras_gan.errors import ConfigError
@@ -22,6 +23,16 @@ def split(batch: tf.Tensor, parts: int) -> list[tf.Tensor]:
     if parts == 1:
         return [batch]
     return tf.unstack(tf.reshape(batch, [parts, -1, *batch.shape[1:]]), num=parts)
+
+
+def rows_of(images: tf.Tensor) -> int | tf.Tensor:
+    """The number of rows: an int where it is known before the program runs."""
+    return tf.shape(images)[0] if images.shape[0] is None else images.shape[0]
+
+
+def cut(outputs: dict[str, tf.Tensor], rows: int | tf.Tensor) -> tuple[dict, dict]:
+    """Cuts every tensor into its first `rows` rows and the rest."""
+    return {k: t[:rows] for k, t in outputs.items()}, {k: t[rows:] for k, t in outputs.items()}
 
 
 def packed(images: tf.Tensor, packing: int) -> tf.Tensor:
@@ -45,7 +56,8 @@ def minibatches(
     count: int,
     multiple: int,
     sample_shape: tuple[int, ...],
-    conditional: bool,
+    uses_labels: bool,
+    condition_dim: int | None = None,
 ) -> list[tuple[tf.Tensor, tf.Tensor | None]]:
     """Splits what Keras hands over into minibatches.
 
@@ -54,10 +66,12 @@ def minibatches(
         count: minibatches, the paper's k.
         multiple: what m has to be a multiple of: images seen at once, times parts.
         sample_shape: of one image, as the generator makes it.
-        conditional: whether labels are needed.
+        uses_labels: whether labels are needed.
+        condition_dim: their size, where they are vectors.
 
     Returns:
-        [(float32 images (m, ...), int32 labels (m,) or None), ...].
+        [(float32 images (m, ...), labels or None), ...]: int32 (m,), or float32
+        (m, condition_dim).
 
     Raises:
         ConfigError: anything else.
@@ -65,8 +79,8 @@ def minibatches(
     images, labels = data if isinstance(data, tuple | list) else (data, None)
     if isinstance(images, tuple | list) or images is None:
         raise ConfigError("A batch should be `images` or `(images, labels)`.")
-    if conditional and labels is None:
-        raise ConfigError("This GAN is conditional: give it (images, labels).")
+    if uses_labels and labels is None:
+        raise ConfigError("This GAN uses labels: give it (images, labels).")
     images = as_float(images)
     if not images.shape[1:].is_compatible_with(sample_shape):
         raise ConfigError(
@@ -82,7 +96,40 @@ def minibatches(
         raise ConfigError(f"{advice}. Received: {size}.")
     if rows > 1 and size is None:
         tf.debugging.assert_equal(tf.shape(images)[0] % rows, 0, advice)
-    if not conditional:
+    if not uses_labels:
         return [(minibatch, None) for minibatch in split(images, count)]
-    labels = tf.cast(tf.reshape(labels, [-1]), tf.int32)
+    labels = _as_labels(labels, condition_dim)
     return list(zip(split(images, count), split(labels, count), strict=True))
+
+
+def balanced(order: tf.Tensor, labels: np.ndarray, seed: tf.Tensor) -> tf.Tensor:
+    """Rows of all classes alike, as many as there are: place i has class `order[i] % classes`.
+
+    Rows of a class come in a shuffled order, again and again where they are few, and a part
+    of them where they are many.
+
+    Args:
+        order: int32 (n,), a permutation of 0 to n - 1.
+        labels: int (n,), of the rows.
+        seed: (2,), of the order within classes.
+    """
+    _, kinds, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    starts = np.cumsum(counts) - counts
+    mixed = tf.random.experimental.stateless_shuffle(tf.range(len(labels)), seed)
+    by_class = tf.gather(mixed, tf.argsort(tf.gather(kinds.astype(np.int32), mixed), stable=True))
+    kind, turn = order % len(counts), order // len(counts)
+    within = turn % tf.gather(counts.astype(np.int32), kind)
+    return tf.gather(by_class, tf.gather(starts.astype(np.int32), kind) + within)
+
+
+def _as_labels(labels: Any, condition_dim: int | None) -> tf.Tensor:
+    """int32 (n,) ids, or float32 (n, condition_dim) vectors."""
+    if condition_dim is None:
+        return tf.cast(tf.reshape(labels, [-1]), tf.int32)
+    labels = tf.cast(labels, tf.float32)
+    if labels.shape.rank != 2 or labels.shape[-1] not in (condition_dim, None):
+        raise ConfigError(
+            f"Labels should be vectors of shape (batch, {condition_dim}). "
+            f"Received: {tuple(labels.shape)}."
+        )
+    return labels

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import augmentation, latents, networks, objectives, optimizers, penalties
+from keras_gan import augmentation, auxiliary, latents, networks, objectives, optimizers, penalties
 from keras_gan.config import Config
 from keras_gan.errors import ConfigError
 from keras_gan.gan import GAN
@@ -24,6 +24,7 @@ def build_gan(
     sample_shape: tuple[int, ...],
     num_classes: int | None,
     *,
+    condition_dim: int | None = None,
     sample_mean: np.ndarray | None = None,
     precision: str | None = None,
 ) -> GAN:
@@ -33,6 +34,7 @@ def build_gan(
         config: the recipe.
         sample_shape: shape of one real sample.
         num_classes: classes that the data have, or None.
+        condition_dim: size of their labels, where they are vectors.
         sample_mean: see `networks.build`.
         precision: a Keras dtype policy; by default the recipe's.
 
@@ -42,7 +44,9 @@ def build_gan(
     latents.check_distribution(config.latent.distribution)
     training = config.training
     with _within_memory(), _policy(precision or training.precision), _keras_errors():
-        generator, discriminator = _networks(config, sample_shape, num_classes, sample_mean)
+        generator, discriminator = _networks(
+            config, sample_shape, num_classes, condition_dim, sample_mean
+        )
     with _within_memory():
         return GAN(
             generator,
@@ -57,6 +61,7 @@ def build_gan(
             augment=training.augment,
             accumulate=training.accumulate,
             ema_decay=training.ema_decay,
+            discriminator_ema_decay=training.discriminator_ema_decay,
             seed=config.seed,
         )
 
@@ -65,21 +70,23 @@ def _networks(
     config: Config,
     sample_shape: tuple[int, ...],
     num_classes: int | None,
+    condition_dim: int | None,
     sample_mean: np.ndarray | None,
 ) -> tuple[keras.Model, keras.Model]:
     conditional = config.network.conditioning != "none"
-    if conditional and num_classes is None:
-        raise ConfigError(
-            f"`network.conditioning` is {config.network.conditioning}, but the data set "
-            f"{config.data.name} has no labels. Set network.conditioning=none, or use data "
-            "with labels (a folder with a subfolder a class, for example)."
-        )
+    losses = {loss.name: loss for loss in build_auxiliary(config)}
+    classifier = losses.get("classifier")
+    _check_labels(config, classifier is not None, num_classes, condition_dim)
     return networks.build(
         config.network.family,
         latent_dim=config.latent.dim,
         sample_shape=sample_shape,
-        num_classes=num_classes if conditional else None,
-        conditioning=config.network.conditioning if conditional else "concat",
+        num_classes=num_classes if conditional or classifier else None,
+        condition_dim=condition_dim if conditional else None,
+        conditioning=config.network.conditioning,
+        class_logits=classifier is not None,
+        k_plus_one=classifier is not None and classifier.k_plus_one,
+        features="feature_matching" in losses,
         packing=config.training.packing,
         sample_mean=sample_mean,
         generator=config.network.generator,
@@ -87,7 +94,52 @@ def _networks(
     )
 
 
-def check_size(config: Config, sample_shape: tuple[int, ...], num_classes: int | None) -> None:
+def generator_of_mixes(network: keras.Model, config: Config, num_classes: int) -> keras.Model:
+    """A conditional generator in float32, whose labels are mixes of its classes.
+
+    An embedding is a linear map of a one-hot row, so that between the rows of two classes
+    the same weights give what lies between them.
+
+    Returns:
+        Model: `latent`, `labels` float32 (batch, num_classes) -> images.
+    """
+    with _policy("float32"):
+        mixing = networks.build_generator(
+            config.network.family,
+            config.latent.dim,
+            network.output_shape[1:],
+            condition_dim=num_classes,
+            **config.network.generator,
+        )
+    mixing.set_weights(network.get_weights())
+    return mixing
+
+
+def _check_labels(
+    config: Config, classifies: bool, num_classes: int | None, condition_dim: int | None
+) -> None:
+    """Raises ConfigError where the data's labels are not those that the networks need."""
+    conditioning, name = config.network.conditioning, config.data.name
+    if conditioning != "none" and num_classes is None and condition_dim is None:
+        raise ConfigError(
+            f"`network.conditioning` is {conditioning}, but the data set {name} has no labels. "
+            "Set network.conditioning=none, or use data with labels (a folder with a subfolder "
+            "a class, for example)."
+        )
+    if classifies and num_classes is None:
+        what = "has no labels" if condition_dim is None else "has vectors for labels"
+        raise ConfigError(
+            f"An auxiliary classifier needs classes, but the data set {name} {what}: leave out "
+            "auxiliary.classifier, and set network.conditioning to none, concat or projection."
+        )
+
+
+def check_size(
+    config: Config,
+    sample_shape: tuple[int, ...],
+    num_classes: int | None,
+    condition_dim: int | None = None,
+) -> None:
     """Tells networks that can't fit into the machine's memory without making them.
 
     Many large layers, each of which fits, would fill the memory one by one.
@@ -98,7 +150,7 @@ def check_size(config: Config, sample_shape: tuple[int, ...], num_classes: int |
 
     def counts() -> list[int]:
         with keras.StatelessScope(initialize_variables=False):
-            both = _networks(config, sample_shape, num_classes, None)
+            both = _networks(config, sample_shape, num_classes, condition_dim, None)
             return [network.count_params() for network in both]
 
     # Keras' counters of names and its global policy are a thread's own: ours stay as they are.
@@ -121,7 +173,7 @@ def compile_gan(gan: GAN, config: Config) -> None:
 
 
 def build_game(config: Config) -> dict:
-    """Returns `objective` and `penalties`, or raises ConfigError."""
+    """Returns `objective`, `penalties` and `auxiliary`, or raises ConfigError."""
     options = dict(config.objective)
     name = options.pop("name", "non_saturating")
     return {
@@ -132,7 +184,17 @@ def build_game(config: Config) -> dict:
                 for penalty, settings in config.penalties.items()
             }
         ),
+        "auxiliary": build_auxiliary(config),
     }
+
+
+def build_auxiliary(config: Config) -> tuple[auxiliary.Auxiliary, ...]:
+    """Returns the losses beside the game's, or raises ConfigError.
+
+    Labels that D tells have to be told: there the classifier has a weight of 1 if no other.
+    """
+    needed = {"classifier": {}} if config.network.conditioning == "classifier" else {}
+    return auxiliary.get({**needed, **config.auxiliary})
 
 
 def build_optimizers(config: Config) -> tuple[keras.optimizers.Optimizer, ...]:
@@ -159,8 +221,31 @@ def check(config: Config) -> None:
             f"training.accumulate = {packing} x {accumulate}. "
             f"Received: {config.training.batch_size}."
         )
-    if packing > 1 and config.network.conditioning != "none":
-        raise ConfigError("`training.packing` above 1 needs network.conditioning=none.")
+    losses = {loss.name: loss for loss in build_auxiliary(config)}
+    if packing > 1 and (config.network.conditioning != "none" or "classifier" in losses):
+        raise ConfigError(
+            "`training.packing` above 1 needs network.conditioning=none and no "
+            "auxiliary.classifier."
+        )
+    if config.data.labels_per_class is not None:
+        if config.network.conditioning != "none":
+            raise ConfigError(
+                "`data.labels_per_class` leaves most samples without a label: it needs "
+                "network.conditioning=none."
+            )
+        if "classifier" not in losses:
+            raise ConfigError(
+                "`data.labels_per_class` has no effect without auxiliary.classifier: set "
+                "auxiliary.classifier.weight=1."
+            )
+    shown = config.network.conditioning in ("concat", "projection")
+    if "classifier" in losses and (
+        config.network.conditioning == "concat" or (shown and losses["classifier"].k_plus_one)
+    ):
+        raise ConfigError(
+            "`auxiliary.classifier` should tell labels that D does not see: set "
+            "network.conditioning=classifier (or none, where only D is to know classes)."
+        )
 
 
 def _numbers(path: str, options: dict, whole: tuple[str, ...] = ()) -> dict:

@@ -38,6 +38,8 @@ class DataConfig:
     channels: Literal[1, 3] | None = None  # grey or RGB
     follow_links: bool = False  # out of a folder of pictures, too
     stream: Literal["auto", True, False] = "auto"  # read images as they are drawn: if too many
+    labels_per_class: int | None = _field(None, 1)  # samples that keep theirs; None for all
+    labels_seed: int = _field(0, 0)  # of the choice of these
     pack: bool = False  # write a folder's images to one file of the cache, once
 
 
@@ -54,7 +56,7 @@ class NetworkConfig:
     """Both players; the options are those of the family's builders."""
 
     family: str = "mlp"  # mlp, maxout, dcgan, resnet
-    conditioning: Literal["none", "concat", "projection"] = "none"
+    conditioning: Literal["none", "concat", "projection", "classifier"] = "none"  # D's labels
     generator: dict[str, Any] = _field({})
     discriminator: dict[str, Any] = _field({})
 
@@ -82,6 +84,8 @@ class TrainingConfig:
     augment: list[str] = _field([])  # DiffAugment: color, translation, cutout
     accumulate: int = _field(1, 1)  # parts in which a minibatch is played, to save memory
     ema_decay: float = _field(0.999, 0, 1)  # of the generator's weights; 0 for none
+    discriminator_ema_decay: float = _field(0.0, 0, 1)  # of those that tell classes
+    label_sampling: Literal["data", "balanced"] = "data"  # as they come, or all classes alike
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     jit_compile: Literal["auto", True, False] = "auto"  # XLA
     steps_per_call: int = _field(100, 1)  # rounds in one compiled call, at most
@@ -113,6 +117,7 @@ class Config:
     network: NetworkConfig = dataclasses.field(default_factory=NetworkConfig)
     objective: dict[str, Any] = _field({"name": "non_saturating"})
     penalties: dict[str, dict[str, Any]] = _field({})
+    auxiliary: dict[str, dict[str, Any]] = _field({})  # classifier, feature_matching
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
     output: OutputConfig = dataclasses.field(default_factory=OutputConfig)
@@ -197,6 +202,10 @@ _CHOICES = {
 }
 
 
+#: Tables of tables, to which `--set` may add one.
+_OPEN = (("penalties",), ("auxiliary",))
+
+
 def override(config: Config, values: Mapping[str, Any]) -> Config:
     """Returns `config` with dotted paths set: {"training.epochs": 3}.
 
@@ -212,7 +221,7 @@ def override(config: Config, values: Mapping[str, Any]) -> Config:
         node = tree
         for depth, key in enumerate(parents):
             if not isinstance(node, dict) or key not in node:
-                if isinstance(node, dict) and tuple(parents[:depth]) == ("penalties",):
+                if isinstance(node, dict) and tuple(parents[:depth]) in _OPEN:
                     node[key] = {}
                 else:
                     _unknown(".".join([*parents[:depth], key]), key, node)

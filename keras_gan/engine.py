@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import replicas
+from keras_gan import batches, replicas
 from keras_gan.errors import DataError, RunError
 from keras_gan.gan import GAN
 from keras_gan.streaming import Reader
@@ -37,6 +37,7 @@ class Schedule:
         steps_per_call: most rounds in one call; an epoch is cut evenly.
         seed: of the shuffles, one an epoch.
         reader: of the images, where they are streamed.
+        balanced: int (n,) labels, where each class is to be drawn as often as any other.
 
     Raises:
         DataError: a round needs more rows than there are.
@@ -50,6 +51,7 @@ class Schedule:
         steps_per_call: int,
         seed: int,
         reader: Reader | None = None,
+        balanced: np.ndarray | None = None,
     ):
         if rows_per_round > num_samples:
             raise DataError(
@@ -66,6 +68,7 @@ class Schedule:
         self.total_steps = epochs * self.steps_per_epoch
         self.seed = seed
         self.reader = reader
+        self.balanced = balanced
 
     def calls_from(self, iteration: int) -> int:
         """Number of calls between the start of `iteration`'s epoch and `iteration`.
@@ -102,6 +105,8 @@ class Schedule:
         epoch, within = call // self.calls_per_epoch, call % self.calls_per_epoch
         seed = tf.stack([tf.constant(self.seed ^ _SHUFFLE, tf.int64), epoch])
         order = tf.random.experimental.stateless_shuffle(tf.range(self.num_samples), seed)
+        if self.balanced is not None:
+            order = batches.balanced(order, self.balanced, seed + 1)
         size = self.steps_per_call * self.rows_per_round
         rows = order[within * size : (within + 1) * size]
         rows = tf.pad(rows, [[0, size - tf.shape(rows)[0]]])
@@ -116,7 +121,7 @@ class RoundsProgram:
     Args:
         gan: a compiled GAN.
         images: uint8 or float32 (n, ...), kept on the device, or the reader that brings them.
-        labels: int32 (n,), or None.
+        labels: int32 (n,), float32 (n, condition_dim), or None.
         jit_compile: whether XLA compiles it.
 
     A call takes an iterator over `Schedule.blocks` and returns the metrics' means
@@ -140,8 +145,8 @@ class RoundsProgram:
         alone = strategy.num_replicas_in_sync == 1
         gan.jit_gradients = jit_compile and not alone
         arrays = [] if self.reader else [images]
-        if gan.conditional:
-            arrays.append(np.asarray(labels, np.int32))
+        if gan.uses_labels:
+            arrays.append(np.asarray(labels, np.int32 if np.ndim(labels) == 1 else np.float32))
         data = _on_each_device(strategy, arrays)
 
         def play_round(rows, images, data):
@@ -149,7 +154,7 @@ class RoundsProgram:
                 replicas.part_of_round(part, gan.discriminator_steps) for part in (rows, *images)
             )
             drawn = [*images, *(tf.gather(array, rows) for array in data)]
-            gan.train_step(drawn if gan.conditional else drawn[0])
+            gan.train_step(drawn if gan.uses_labels else drawn[0])
 
         @tf.function(jit_compile=jit_compile and alone, reduce_retracing=False)
         def play(rows, steps, *blocks):

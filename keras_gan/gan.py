@@ -20,6 +20,7 @@ from keras_gan import (
     replicas,
     reports,
 )
+from keras_gan import auxiliary as auxiliary_module
 from keras_gan import penalties as penalties_module
 from keras_gan.accumulation import accumulated
 from keras_gan.errors import ConfigError
@@ -28,6 +29,7 @@ from keras_gan.layers import activations_kept
 #: What random numbers are for; each use of a round folds its own number into the seed.
 _LATENTS, _NETWORKS, _PENALTIES, _IMAGES = range(4)
 _ROLES = 4
+_KNOWN = 2**20  # a use of _IMAGES that is no minibatch's: which labelled images are seen
 
 #: The arguments of GAN beside its networks, as a saved model keeps them.
 _SETTINGS = (
@@ -41,6 +43,7 @@ _SETTINGS = (
     "augment",
     "accumulate",
     "ema_decay",
+    "discriminator_ema_decay",
     "seed",
     "name",
 )
@@ -51,8 +54,10 @@ class GAN(keras.Model):
     """Two players, and the rounds that they play.
 
     Args:
-        generator: `latent` (batch, latent_dim) (, `labels` (batch,)) -> images.
-        discriminator: `images` (, `labels`) -> logits.
+        generator: `latent` (batch, latent_dim) (, `labels`: int (batch,) or float (batch,
+            condition_dim)) -> images.
+        discriminator: `images` (, `labels`) -> logits, or a dict of `logits` and what
+            auxiliary losses need: `class_logits` (batch, classes), `features` (batch, ...).
         latent_distribution: a name of `latents.DISTRIBUTIONS`, all of unit variance.
         discriminator_steps: updates of D in a round, the paper's k; each sees
             fresh real images and fresh latents.
@@ -68,6 +73,7 @@ class GAN(keras.Model):
         accumulate: parts in which a minibatch is played, one after the other, to need
             less memory; their gradients are averaged and make one update.
         ema_decay: of the moving average of G's weights and buffers; 0 for none.
+        discriminator_ema_decay: the same of D, for the classes that it tells.
         seed: of latents, noise, augmentation and dropout, which are functions of
             (seed, iteration, use) alone.
 
@@ -96,6 +102,7 @@ class GAN(keras.Model):
         augment: Sequence[str] = (),
         accumulate: int = 1,
         ema_decay: float = 0.999,
+        discriminator_ema_decay: float = 0.0,
         seed: int = 0,
         name: str = "gan",
     ):
@@ -109,6 +116,7 @@ class GAN(keras.Model):
         self.flip = flip
         self.accumulate = accumulate
         self.ema_decay = ema_decay
+        self.discriminator_ema_decay = discriminator_ema_decay
         self.seed = seed
         self._check_settings()
         players.check_networks(generator, discriminator, packing)
@@ -117,9 +125,15 @@ class GAN(keras.Model):
         self.generator = generator
         self.discriminator = discriminator
         self.generator_ema = averages.copy_of(generator) if ema_decay else None
+        self.discriminator_ema = None
+        if discriminator_ema_decay:
+            self.discriminator_ema = averages.copy_of(discriminator)
         inputs = players.named_inputs(generator)
         self.latent_dim = inputs["latent"].shape[-1]
         self.conditional = "labels" in inputs
+        self.shows_labels = "labels" in players.named_inputs(discriminator)
+        self.auxiliary: tuple[auxiliary_module.Auxiliary, ...] = ()
+        self._known: tuple[tf.Tensor, tf.Tensor] | None = None
         self.iteration = self.add_weight(
             name="iteration", shape=(), dtype="int64", initializer="zeros", trainable=False
         )
@@ -140,9 +154,31 @@ class GAN(keras.Model):
         return self.generator if self.generator_ema is None else self.generator_ema
 
     @property
+    def classifier(self) -> keras.Model:
+        """The discriminator to ask for classes: the averaged one where there is one."""
+        return self.discriminator if self.discriminator_ema is None else self.discriminator_ema
+
+    @property
+    def condition_dim(self) -> int | None:
+        """The size of labels that are vectors; None where they are ids or there are none."""
+        labels = players.named_inputs(self.generator).get("labels")
+        return labels.shape[-1] if labels is not None and len(labels.shape) == 2 else None
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether a batch has to be (images, labels)."""
+        return self.conditional or (self.tells_classes and self._known is None)
+
+    @property
+    def tells_classes(self) -> bool:
+        """Whether the compiled game has an auxiliary classifier."""
+        return any(loss.needs == "class_logits" for loss in self.auxiliary)
+
+    @property
     def moving_state(self) -> list[keras.Variable]:
         """What moves without a gradient: moving statistics, the u of spectral norm."""
-        networks = (self.generator, self.discriminator, self.generator_ema)
+        averaged = (self.generator_ema, self.discriminator_ema)
+        networks = (self.generator, self.discriminator, *averaged)
         return [v for n in networks if n is not None for v in n.non_trainable_weights]
 
     def call(self, inputs, training=False):
@@ -158,6 +194,7 @@ class GAN(keras.Model):
         discriminator_optimizer: keras.optimizers.Optimizer | str = "adam",
         objective: objectives.Objective | str = "non_saturating",
         penalties: Mapping[str, Mapping] | Iterable[penalties_module.Penalty] = (),
+        auxiliary: Mapping[str, Mapping] | Iterable[auxiliary_module.Auxiliary] = (),
         jit_compile: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
@@ -168,12 +205,17 @@ class GAN(keras.Model):
                 names. Under `mixed_float16` each is given a loss scale of its own.
             objective: a game or its name in `objectives.OBJECTIVES`.
             penalties: `{"r1": {"weight": 0.1, "every": 4}}`, or `Penalty` objects.
+            auxiliary: `{"classifier": {"weight": 1.0}}`, or `Auxiliary` objects.
             jit_compile: XLA for plain Keras `fit`: True, False or `auto`.
             **kwargs: Keras' `run_eagerly` and `steps_per_execution`.
         """
         super().compile(optimizer=None, jit_compile=jit_compile, **kwargs)
         self.objective = objectives.get(objective)
         self.penalties = penalties_module.get(penalties)
+        self.auxiliary = auxiliary_module.get(auxiliary)
+        players.check_outputs(
+            self.discriminator, self.auxiliary, self.conditional and not self.shows_labels
+        )
         if generator_optimizer is discriminator_optimizer and not isinstance(
             generator_optimizer, str
         ):
@@ -225,16 +267,18 @@ class GAN(keras.Model):
 
         latent = self._latents(real_images, use=last + 1)
         generator_update, generator_report = self._generator_gradients(
-            latent, labels, report.pop("real_logits"), use=last + 1
+            latent, labels, report.pop("real_logits"), use=last + 1, real_images=real_images
         )
         if self.updates == "simultaneous":
             self.discriminator_optimizer.apply(*discriminator_update)
         self.generator_optimizer.apply(*generator_update)
 
+        t = self.iteration.value
         if self.generator_ema is not None:
-            averages.follow(
-                self.generator_ema, self.generator, self.ema_decay, self.iteration.value
-            )
+            averages.follow(self.generator_ema, self.generator, self.ema_decay, t)
+        if self.discriminator_ema is not None:
+            decay = self.discriminator_ema_decay
+            averages.follow(self.discriminator_ema, self.discriminator, decay, t)
         self.iteration.assign_add(1)
         return self._measure({**report, **generator_report})
 
@@ -248,17 +292,21 @@ class GAN(keras.Model):
             fake_images = self._generate(latent, labels, own, update_state=False)
             real_images = self._noisy(batches.packed(real_images, self.packing), 2 * own)
             fake_images = self._noisy(batches.packed(fake_images, self.packing), 2 * own + 1)
+            known_images, known_labels = self._drawn_known(real_images, own)
             with tf.GradientTape() as tape:
                 # Penalties first, before D's state moves: they are those of the same D.
-                penalties = self._penalties(real_images, fake_images, labels, own)
-                real_logits, fake_logits = self._discriminate_both(
-                    real_images, fake_images, labels, own, update_state
+                added = self._penalties(real_images, fake_images, labels, own)
+                real, fake, known = self._discriminate_all(
+                    real_images, fake_images, known_images, labels, own, update_state
                 )
-                game_loss = self.objective.discriminator_loss(real_logits, fake_logits)
-                loss = sum(penalties.values(), game_loss)
+                told = (real, labels) if known is None else (known, known_labels)
+                added |= self._auxiliary_losses(*told, fake, labels)
+                logits = real["logits"], fake["logits"]
+                game_loss = self.objective.discriminator_loss(*logits)
+                loss = sum(added.values(), game_loss)
                 scaled = self.discriminator_optimizer.scale_loss(loss)
-            losses = {"loss/discriminator": loss, "game": game_loss, **penalties}
-            return (tape.gradient(scaled, variables), losses), (real_logits, fake_logits)
+            losses = {"loss/discriminator": loss, "game": game_loss, **added}
+            return (tape.gradient(scaled, variables), losses), logits
 
         (gradients, losses), (real_logits, fake_logits) = self._averaged(
             gradients_of, (real_images, latent, labels)
@@ -270,25 +318,57 @@ class GAN(keras.Model):
         )
         return (gradients, variables), report
 
-    def _generator_gradients(self, latent, labels, real_logits, use):
+    def _generator_gradients(self, latent, labels, real_logits, use, real_images=None):
         """G's gradients through D, and what to report."""
         variables = self.generator.trainable_variables
         real_logits = tf.stop_gradient(real_logits) if self.objective.uses_real_logits else None
+        compares = any(loss.uses_real for loss in self.auxiliary)
 
         def gradients_of(minibatch, part, update_state):
-            latent, labels, real_logits = minibatch
+            latent, labels, real_logits, real_images = minibatch
             own = use * self.accumulate + part
+            real = None
+            if compares:
+                real_images = self._noisy(batches.packed(real_images, self.packing), 2 * own + 1)
+                real = self._discriminate(real_images, labels, 3 * own + 1, update_state=False)
             with tf.GradientTape() as tape:
                 fake_images = self._generate(latent, labels, own, update_state)
                 fake_images = self._noisy(batches.packed(fake_images, self.packing), 2 * own)
-                fake_logits = self._discriminate(fake_images, labels, 3 * own, update_state=False)
-                loss = self.objective.generator_loss(real_logits, fake_logits)
+                fake = self._discriminate(fake_images, labels, 3 * own, update_state=False)
+                losses = self._generator_losses(real_logits, real, fake, labels)
+                loss = sum(losses.values())
                 scaled = self.generator_optimizer.scale_loss(loss)
-            return (tape.gradient(scaled, variables), loss), ()
+            losses = {"loss/generator": loss, **losses}
+            return (tape.gradient(scaled, variables), losses), ()
 
-        (gradients, loss), _ = self._averaged(gradients_of, (latent, labels, real_logits))
+        tensors = latent, labels, real_logits, real_images if compares else None
+        (gradients, losses), _ = self._averaged(gradients_of, tensors)
+        losses.pop("game", None)
         norm = optimizers.gradient_norm(gradients, self.generator_optimizer)
-        return (gradients, variables), {"loss/generator": loss, "gradient_norm/generator": norm}
+        return (gradients, variables), {**losses, "gradient_norm/generator": norm}
+
+    def _generator_losses(self, real_logits, real, fake, labels):
+        """The game's loss of G, if nothing stands in its place, and its weighted auxiliary ones."""
+        labels = labels if self.conditional else None
+        losses = {
+            f"auxiliary/{loss.name}/generator": loss.weight
+            * loss.generator_loss(real, fake, labels)
+            for loss in self.auxiliary
+            if loss.of_generator
+        }
+        if not any(loss.alone for loss in self.auxiliary):
+            losses["game"] = self.objective.generator_loss(real_logits, fake["logits"])
+        return losses
+
+    def _auxiliary_losses(self, real, real_labels, fake, labels):
+        """D's weighted auxiliary losses by name."""
+        fake_labels = labels if self.conditional else None
+        return {
+            f"auxiliary/{loss.name}/discriminator": loss.weight
+            * loss.discriminator_loss(real, real_labels, fake, fake_labels)
+            for loss in self.auxiliary
+            if loss.of_discriminator
+        }
 
     def _averaged(self, gradients_of, tensors):
         """What `accumulated` returns, with the gradients' means over all replicas."""
@@ -302,7 +382,7 @@ class GAN(keras.Model):
         """The weighted penalties by name. D's blocks keep their activations: see `layers`."""
 
         def discriminator(images, labels):
-            return self._discriminate(images, labels, 3 * use + 2, update_state=False)
+            return self._discriminate(images, labels, 3 * use + 2, update_state=False)["logits"]
 
         with activations_kept():
             return {
@@ -325,27 +405,35 @@ class GAN(keras.Model):
             inputs["labels"] = labels
         return self._play(self.generator, inputs, 2 * use, update_state)
 
-    def _discriminate_both(self, real_images, fake_images, labels, use, update_state):
-        """D's logits of both minibatches, in one call unless D has batch statistics.
+    def _discriminate_all(self, real_images, fake_images, known_images, labels, use, update_state):
+        """D's outputs of all, in one call unless D has batch statistics; `known` may be None.
 
         One call makes one larger matrix product of two smaller ones. Batch norm
         would then mix real and generated statistics, so such a D is called twice.
         """
+        rows = batches.rows_of(real_images)
+        if known_images is not None:
+            real_images = tf.concat([real_images, known_images], axis=0)
         if self._has_batch_statistics:
-            return (
-                self._discriminate(real_images, labels, 3 * use, update_state),
-                self._discriminate(fake_images, labels, 3 * use + 1, update_state),
-            )
-        both = tf.concat([real_images, fake_images], axis=0)
-        both_labels = None if labels is None else tf.concat([labels, labels], axis=0)
-        return tf.split(self._discriminate(both, both_labels, 3 * use, update_state), 2, axis=0)
+            real = self._discriminate(real_images, labels, 3 * use, update_state)
+            fake = self._discriminate(fake_images, labels, 3 * use + 1, update_state)
+        else:
+            both = tf.concat([real_images, fake_images], axis=0)
+            both_labels = None if labels is None else tf.concat([labels, labels], axis=0)
+            outputs = self._discriminate(both, both_labels, 3 * use, update_state)
+            real, fake = batches.cut(outputs, batches.rows_of(real_images))
+        if known_images is None:
+            return real, fake, None
+        real, known = batches.cut(real, rows)
+        return real, fake, known
 
     def _discriminate(self, images, labels, use, update_state):
-        """D(T(x)): whoever asks D, G and the penalties too, asks about augmented images."""
+        """D(T(x)), a dict: whoever asks D, G and penalties too, asks about augmented images."""
         inputs = {"images": self._augmented(images, use)}
-        if self.conditional:
+        if self.shows_labels:
             inputs["labels"] = labels
-        return self._play(self.discriminator, inputs, 2 * use + 1, update_state)
+        outputs = self._play(self.discriminator, inputs, 2 * use + 1, update_state)
+        return players.named_outputs(outputs)
 
     def _play(self, network, inputs, use, update_state):
         """Calls `network` in training mode.
@@ -388,6 +476,30 @@ class GAN(keras.Model):
         noise = tf.random.stateless_normal(tf.shape(images), self._seed(_IMAGES, use))
         return images + stddev * noise
 
+    def know(self, images, labels) -> None:
+        """Gives D labelled images for its auxiliary classifier, of which it sees some each time.
+
+        A minibatch has as many of them, drawn with replacement, beside its other images,
+        which need no labels then.
+
+        Args:
+            images: (n, ...), float in [-1, 1] or uint8.
+            labels: int (n,).
+        """
+        self._known = tf.constant(images), tf.constant(labels, tf.int32)
+
+    def _drawn_known(self, real_images, use):
+        """(images as D should see them, labels) of a minibatch of labelled images, or Nones."""
+        if self._known is None:
+            return None, None
+        images, labels = self._known
+        count, seed = batches.rows_of(real_images), self._seed(_IMAGES, _KNOWN + use)
+        rows = tf.random.stateless_uniform([count], seed, maxval=len(images), dtype=tf.int32)
+        drawn = batches.as_float(tf.gather(images, rows))
+        if self.flip:
+            drawn = augmentation.flipped(drawn, self._seed(_IMAGES, 2 * _KNOWN + use))
+        return self._noisy(drawn, 3 * _KNOWN + use), tf.gather(labels, rows)
+
     def _augmented(self, images, use):
         if not self.augment:
             return images
@@ -405,7 +517,7 @@ class GAN(keras.Model):
         """The names of what the compiled game logs; none before `compile`."""
         if getattr(self, "objective", None) is None:
             return []
-        return reports.names(self.objective, self.penalties)
+        return reports.names(self.objective, self.penalties, self.auxiliary)
 
     def _measure(self, values):
         for mean in self.metrics:
@@ -421,7 +533,8 @@ class GAN(keras.Model):
             self.discriminator_steps,
             self.packing * self.accumulate,
             self.generator.output_shape[1:],
-            self.conditional,
+            self.uses_labels,
+            self.condition_dim,
         )
         if not self.flip:
             return minibatches
@@ -456,8 +569,11 @@ class GAN(keras.Model):
         return logs
 
     def _check_settings(self):
-        if self.ema_decay and not 0 <= self.ema_decay < 1:
-            raise ConfigError(f"`ema_decay` should lie in [0, 1). Received: {self.ema_decay}.")
+        for name in ("ema_decay", "discriminator_ema_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ConfigError(
+                    f"`{name}` should lie in [0, 1). Received: {getattr(self, name)}."
+                )
         if self.updates not in ("alternating", "simultaneous"):
             raise ConfigError(
                 f"`updates` should be alternating or simultaneous. Received: {self.updates!r}."

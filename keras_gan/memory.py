@@ -18,7 +18,7 @@ class Memory:
     """Bytes, by what they hold.
 
     Attributes:
-        weights: both networks and the averaged generator.
+        weights: both networks and their averages.
         optimizers: both optimizers' slots.
         gradients: those of the larger network; twice where they are summed over parts.
         activations: what the larger of the two updates keeps for its backward pass.
@@ -62,7 +62,8 @@ def estimate(gan: GAN, batch_size: int, data: int = 0) -> Memory:
         samples * generator + seen * discriminator,
     )
     networks = [gan.generator, gan.discriminator]
-    average = gan.generator_ema.weights if gan.generator_ema is not None else []
+    averaged = (gan.generator_ema, gan.discriminator_ema)
+    average = [w for network in averaged if network is not None for w in network.weights]
     slots = [*gan.generator_optimizer.variables, *gan.discriminator_optimizer.variables]
     return Memory(
         weights=_size([w for n in networks for w in n.weights]) + _size(average),

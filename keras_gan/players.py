@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from keras_gan.auxiliary import Auxiliary
 from keras_gan.errors import ConfigError
+
+#: What a discriminator may return.
+OUTPUTS = {"logits", "class_logits", "features"}
+
+
+def named_outputs(outputs: Any) -> dict[str, Any]:
+    """What a discriminator returns, as a dict: one tensor is `logits`."""
+    return outputs if isinstance(outputs, dict) else {"logits": outputs}
 
 
 def named_inputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
@@ -57,11 +67,7 @@ def check_networks(generator: Any, discriminator: Any, packing: int) -> None:
         raise ConfigError(
             f"The generator's `latent` should be of shape (batch, latent_dim). Received: {latent}."
         )
-    conditional = "labels" in named_inputs(generator)
-    if conditional != ("labels" in named_inputs(discriminator)):
-        raise ConfigError("Both networks should take `labels`, or neither.")
-    if conditional and packing > 1:
-        raise ConfigError("`packing` is for unconditional networks: D would see mixed labels.")
+    _check_labels(generator, discriminator, packing)
     made = generator.output_shape[1:]
     wanted = (*made[:-1], made[-1] * packing)
     seen = tuple(named_inputs(discriminator)["images"].shape[1:])
@@ -83,5 +89,52 @@ def _check_inputs(role: str, network: Any, first: str) -> None:
             f"(and `labels`, for classes): keras.Input(shape, name={first!r}). "
             f"Received: {received}."
         )
-    if len(network.outputs) != 1:
-        raise ConfigError(f"The {role} should have one output. Received: {len(network.outputs)}.")
+    outputs = network.output if isinstance(network.output, dict) else {"logits": network.output}
+    if role == "generator" and len(network.outputs) != 1:
+        raise ConfigError(
+            f"The generator should have one output. Received: {len(network.outputs)}."
+        )
+    if isinstance(network.output, list) or not {"logits"} <= set(outputs) <= OUTPUTS:
+        received = ", ".join(outputs) if isinstance(network.output, dict) else "a list"
+        raise ConfigError(
+            f"The {role} should return logits, or a dict of {', '.join(sorted(OUTPUTS))}. "
+            f"Received: {received}."
+        )
+
+
+def _check_labels(generator: keras.Model, discriminator: keras.Model, packing: int) -> None:
+    made, seen = (named_inputs(n).get("labels") for n in (generator, discriminator))
+    classes = named_outputs(discriminator.output).get("class_logits")
+    if (made is None) != (seen is None) and not (seen is None and classes is not None):
+        raise ConfigError(
+            "Both networks should take `labels`, or neither, or D should return `class_logits`."
+        )
+    if made is not None and seen is not None and made.shape != seen.shape:
+        raise ConfigError(
+            f"Both networks should take the same labels. Received: {made.shape}, {seen.shape}."
+        )
+    if (made is not None or classes is not None) and packing > 1:
+        raise ConfigError("`packing` is for games without labels: D would see mixed ones.")
+
+
+def check_outputs(
+    discriminator: keras.Model, auxiliary: Iterable[Auxiliary], labels_need_telling: bool
+) -> None:
+    """Raises ConfigError where D does not say what auxiliary losses look at.
+
+    Args:
+        discriminator: a player.
+        auxiliary: the losses.
+        labels_need_telling: G takes labels, and D does not.
+    """
+    said = named_outputs(discriminator.output)
+    for loss in auxiliary:
+        if loss.needs not in said:
+            raise ConfigError(
+                f"The auxiliary loss `{loss.name}` needs a discriminator that returns "
+                f"`{loss.needs}` (networks.build). Received: {', '.join(said)}."
+            )
+    if labels_need_telling and not any(loss.needs == "class_logits" for loss in auxiliary):
+        raise ConfigError(
+            "G takes labels that D does not see: the auxiliary loss `classifier` should tell them."
+        )

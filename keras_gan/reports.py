@@ -7,10 +7,15 @@ from collections.abc import Iterable
 import tensorflow as tf
 
 from keras_gan import objectives
+from keras_gan.auxiliary import Auxiliary
 from keras_gan.penalties import Penalty
 
 
-def names(objective: objectives.Objective, penalties: Iterable[Penalty]) -> list[str]:
+def names(
+    objective: objectives.Objective,
+    penalties: Iterable[Penalty],
+    auxiliary: Iterable[Auxiliary] = (),
+) -> list[str]:
     """The names of a compiled game's metrics, in the order in which they are shown."""
     own = [objective.value_name] if objective.value_name else []
     return [
@@ -21,6 +26,8 @@ def names(objective: objectives.Objective, penalties: Iterable[Penalty]) -> list
         "loss/discriminator",
         "loss/generator",
         *(f"penalty/{penalty.name}" for penalty in penalties),
+        *(f"auxiliary/{a.name}/discriminator" for a in auxiliary if a.of_discriminator),
+        *(f"auxiliary/{a.name}/generator" for a in auxiliary if a.of_generator),
         "gradient_norm/discriminator",
         "gradient_norm/generator",
     ]

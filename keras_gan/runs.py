@@ -3,6 +3,7 @@
 runs/<recipe>/<timestamp>/
     config.yaml      the whole configuration: `keras-gan fit <run>/config.yaml` reruns it
     run.json         what the data turned out to be, versions, when it was made
+    conditions.npy   some of the data's labels, where they are vectors
     checkpoints/     the newest ones and the best; see `keras_gan.checkpoints`
     tensorboard/     event files
     samples/         a grid of fixed latents, by iteration
@@ -14,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import datetime
 import functools
+import io
 import json
 import math
 import os
@@ -22,6 +24,8 @@ import shutil
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
 
 from keras_gan import reading, strict_yaml
 from keras_gan.config import Config, parse_config
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from keras_gan.gan import GAN
 
 CONFIG, FACTS, METRICS = "config.yaml", "run.json", "metrics.jsonl"
+CONDITIONS = "conditions.npy"
 LONGEST_ROW = 2**20  # bytes of a line of METRICS
 
 
@@ -61,6 +66,7 @@ class Run:
             self.sample_shape = _shape(self.facts["sample_shape"])
             self.num_samples = check_value("num_samples", self.facts["num_samples"], int)
             self.class_names = _names(self.facts["class_names"])
+            self.condition_dim = _condition_dim(self.facts.get("condition_dim"))
             self.created = check_value("created", self.facts["created"], str)
         except FileNotFoundError as error:
             raise RunError(f"{path} is not a run directory: it has no {FACTS}.") from error
@@ -85,10 +91,13 @@ class Run:
         num_samples: int,
         path: str | Path | None = None,
         replicas: int = 1,
+        conditions: np.ndarray | None = None,
     ) -> Run:
         """Makes a new run directory: `path`, or one named by recipe and time under `runs_root()`.
 
-        Its `run.json` notes the arguments but for the first, and the versions at work.
+        Its `run.json` notes the arguments but for the first and the last, and the versions at
+        work. `conditions` float32 (n, condition_dim) are what to sample with by default, where
+        labels are vectors.
 
         Raises:
             ConfigError: it exists and is not empty.
@@ -100,6 +109,7 @@ class Run:
         facts = {
             "sample_shape": list(sample_shape),
             "class_names": None if class_names is None else list(class_names),
+            "condition_dim": None if conditions is None else conditions.shape[1],
             "num_samples": num_samples,
             "replicas": replicas,
             "created": now.isoformat(),
@@ -112,12 +122,16 @@ class Run:
                 (path / folder).mkdir(parents=True)
                 mine.append(path / folder)
             write_text(path / CONFIG, config.to_yaml())
+            if conditions is not None:
+                (path / CONDITIONS).write_bytes(_as_npy(conditions))
             write_text(path / FACTS, json.dumps(facts, indent=1))
         except OSError as error:
             _remove(mine, missing)
             if isinstance(error, FileExistsError) and path.exists() and not mine:
                 # Another process has made this run in the meantime.
-                return cls.create(config, sample_shape, class_names, num_samples, given, replicas)
+                return cls.create(
+                    config, sample_shape, class_names, num_samples, given, replicas, conditions
+                )
             raise _unwritable(path, error.strerror or str(error)) from error
         return cls(path)
 
@@ -154,9 +168,14 @@ class Run:
         """
         from keras_gan import building, checkpoints
 
-        building.check_size(self.config, self.sample_shape, self.num_classes)
+        labels = self.num_classes, self.condition_dim
+        building.check_size(self.config, self.sample_shape, *labels)
         gan = building.build_gan(
-            self.config, self.sample_shape, self.num_classes, precision="float32"
+            self.config,
+            self.sample_shape,
+            self.num_classes,
+            condition_dim=self.condition_dim,
+            precision="float32",
         )
         if self.checkpoint == "best":
             checkpoints.load_best(gan, self.checkpoints)
@@ -169,6 +188,22 @@ class Run:
     def generator(self) -> keras.Model:
         """The trained generator (the averaged one where the run keeps one), float32."""
         return self.gan.sampler
+
+    def conditions(self) -> np.ndarray:
+        """Labels to sample with, where they are vectors: float32 (n, condition_dim), of the data.
+
+        Raises:
+            RunError: they are not there, or damaged.
+        """
+        file = self.path / CONDITIONS
+        try:
+            kept = _from_npy(reading.content(file, _LARGEST_FACTS))
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise RunError(f"Can't read {file}: {why}. Give --condition FILE.npy.") from error
+        if kept.ndim != 2 or kept.shape[1] != self.condition_dim or not len(kept):
+            raise RunError(f"{file} is damaged: its shape is {kept.shape}.")
+        return kept
 
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl, in order; a line that is still being written is left out."""
@@ -257,6 +292,27 @@ def _names(given: Any) -> tuple[str, ...] | None:
     return None if names is None else tuple(names)
 
 
+def _as_npy(array: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.asarray(array, np.float32))
+    return file.getvalue()
+
+
+def _from_npy(content: bytes) -> np.ndarray:
+    """Plain numbers only; ValueError for anything else."""
+    try:
+        return np.load(io.BytesIO(content), allow_pickle=False).astype(np.float32)
+    except (EOFError, TypeError, AttributeError) as error:
+        raise ValueError("it is no array of numbers") from error
+
+
+def _condition_dim(given: Any) -> int | None:
+    dim = check_value("condition_dim", given, int | None)
+    if dim is not None and not 1 <= dim <= _MOST_CLASSES:
+        raise ConfigError(f"`condition_dim` should be 1 to {_MOST_CLASSES:,}. Received: {dim}.")
+    return dim
+
+
 def _check_links(run: Path) -> None:
     """Raises RunError where parts of a run are links: to write them is to write elsewhere."""
     for part in run.rglob("*"):
@@ -296,7 +352,8 @@ def _remove(mine: list[Path], made: list[Path]) -> None:
     """Undoes an unfinished `Run.create`: its subfolders, its files, and the empty folders above."""
     for folder in mine:
         shutil.rmtree(folder, ignore_errors=True)
-        (folder.parent / CONFIG).unlink(missing_ok=True)
+        for file in (CONFIG, CONDITIONS):
+            (folder.parent / file).unlink(missing_ok=True)
     for folder in made:
         with contextlib.suppress(OSError):
             folder.rmdir()

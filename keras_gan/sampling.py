@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import latents
+from keras_gan import building, latents
+from keras_gan.batches import as_float
 from keras_gan.errors import ConfigError, suggestion
 from keras_gan.gan import GAN
 from keras_gan.runs import Run
@@ -27,7 +30,8 @@ def inputs(gan: GAN, latent: np.ndarray, labels: np.ndarray | None) -> dict[str,
     """The generator's inputs, by name."""
     if not gan.conditional:
         return {"latent": latent}
-    return {"latent": latent, "labels": np.asarray(labels, np.int32)}
+    dtype = np.int32 if gan.condition_dim is None else np.float32
+    return {"latent": latent, "labels": np.asarray(labels, dtype)}
 
 
 def run_batched(network: keras.Model, arrays: dict[str, np.ndarray]) -> np.ndarray:
@@ -40,6 +44,15 @@ def run_batched(network: keras.Model, arrays: dict[str, np.ndarray]) -> np.ndarr
     return np.concatenate([np.asarray(o, np.float32) for o in outputs])
 
 
+def told_classes(discriminator: keras.Model, images: np.ndarray) -> np.ndarray:
+    """The classes that a discriminator with `class_logits` tells, int64 (n,), of uint8 images."""
+    told = [
+        discriminator({"images": as_float(images[row : row + _BATCH])}, training=False)
+        for row in range(0, len(images), _BATCH)
+    ]
+    return np.concatenate([np.argmax(t["class_logits"], axis=-1) for t in told])
+
+
 def sample(
     run: Run, count: int, seed: int = 0, label: str | int | np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
@@ -49,12 +62,14 @@ def sample(
         run: a run with a checkpoint.
         count: how many.
         seed: the same seed gives the same samples.
-        label: a class's name or id, for conditional runs, or int (count,) ids, one a
-            sample; by default all classes in turn.
+        label: for conditional runs. A class's name or id; `a..b` for those from a to b, in
+            turn; or an array, int (count,) ids, one a sample, or where labels are vectors
+            float (n, condition_dim), in turn. By default all classes in turn, or the
+            vectors that the run has kept of its data.
 
     Returns:
-        `samples` float32 (count, ...), `latents` float32 (count, latent_dim) and,
-        for conditional runs, `labels` int32 (count,).
+        `samples` float32 (count, ...), `latents` float32 (count, latent_dim) and, for
+        conditional runs, `labels` int32 (count,) or float32 (count, condition_dim).
 
     Raises:
         ConfigError: a label for a run without labels, or one that it does not have.
@@ -68,7 +83,7 @@ def sample(
 
 
 def interpolation(
-    run: Run, rows: int, steps: int, seed: int = 0, label: str | int | None = None
+    run: Run, rows: int, steps: int, seed: int = 0, label: str | int | np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Walks between pairs of latents: `rows` paths of `steps` samples, row after row.
 
@@ -78,13 +93,36 @@ def interpolation(
     ends = draw_latents(run.gan, 2 * rows, seed)
     paths = latents.interpolate(run.gan.latent_distribution, ends[:rows], ends[rows:], steps)
     latent = paths.reshape(rows * steps, -1)
-    labels = None if labels is None else np.repeat(labels, steps)
+    labels = None if labels is None else np.repeat(labels, steps, axis=0)
     arrays = {"latents": latent, **({} if labels is None else {"labels": labels})}
     arrays["samples"] = run_batched(run.generator, inputs(run.gan, latent, labels))
     return arrays
 
 
+def label_interpolation(
+    run: Run, rows: int, steps: int, label: str | int, to_label: str | int, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Walks from a class to another one: `rows` latents, each in `steps` mixes of both.
+
+    Returns:
+        As `sample`, with `labels` float32 (rows * steps, num_classes): mixes (1 - t) a + t b of
+        the classes' one-hot rows, ends included.
+
+    Raises:
+        ConfigError: as `sample`, or labels that are vectors.
+    """
+    ends = [_labels(run, 1, end) for end in (label, to_label)]
+    t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]
+    start, end = (np.eye(run.num_classes, dtype=np.float32)[ids] for ids in ends)
+    mixes = np.tile((1 - t) * start + t * end, (rows, 1))
+    latent = np.repeat(draw_latents(run.gan, rows, seed), steps, axis=0)
+    mixing = building.generator_of_mixes(run.generator, run.config, run.num_classes)
+    samples = run_batched(mixing, {"latent": latent, "labels": mixes})
+    return {"latents": latent, "labels": mixes, "samples": samples}
+
+
 def _labels(run: Run, count: int, label: str | int | np.ndarray | None) -> np.ndarray | None:
+    """int32 (count,) ids, float32 (count, condition_dim) vectors, or None without labels."""
     if not run.conditional:
         if label is not None:
             raise ConfigError(
@@ -92,17 +130,53 @@ def _labels(run: Run, count: int, label: str | int | np.ndarray | None) -> np.nd
                 "recipes have them: mnist_conditional, for example."
             )
         return None
-    names = run.class_names or ()
+    turn = np.arange(count)
+    if run.condition_dim is not None:
+        given = run.conditions() if label is None else _checked_vectors(run, label)
+        return given[turn % len(given)]
     if label is None:
-        return (np.arange(count) % len(names)).astype(np.int32)
+        return (turn % run.num_classes).astype(np.int32)
     if isinstance(label, np.ndarray):
         return label.astype(np.int32)
-    text = str(label)
+    asked = class_ids(str(label), run.class_names)
+    return np.array(asked, np.int32)[turn % len(asked)]
+
+
+def class_ids(text: str, names: Sequence[str]) -> list[int]:
+    """The class of that name or id, or those of a range `a..b` of names or ids.
+
+    Raises:
+        ConfigError: there is no such class.
+    """
+    start, dots, end = text.partition("..")
+    if text in names or not dots:
+        return [_class_id(text, names)]
+    first, last = _class_id(start, names), _class_id(end, names)
+    if first > last:
+        raise ConfigError(f"A range of labels goes upwards: {end}..{start}. Received: {text}.")
+    return list(range(first, last + 1))
+
+
+def _class_id(text: str, names: Sequence[str]) -> int:
     if text in names:
-        return np.full(count, names.index(text), np.int32)
+        return names.index(text)
     if text.isdecimal() and int(text) < len(names):
-        return np.full(count, int(text), np.int32)
+        return int(text)
     raise ConfigError(
-        f"There is no label `{label}`: it should be a class name or an id from 0 to "
+        f"There is no label `{text}`: it should be a class name or an id from 0 to "
         f"{len(names) - 1}.{suggestion(text, names)}"
     )
+
+
+def _checked_vectors(run: Run, given: object) -> np.ndarray:
+    wanted = f"vectors, float (n, {run.condition_dim})"
+    if not isinstance(given, np.ndarray):
+        raise ConfigError(
+            f"{run.path} was trained with {wanted}, not with classes: ask for some with "
+            "--condition FILE.npy in place of --label."
+        )
+    if given.ndim != 2 or given.shape[1] != run.condition_dim or not len(given):
+        raise ConfigError(f"Conditions should be {wanted}. Received: shape {given.shape}.")
+    if given.dtype.kind not in "buif" or not np.isfinite(given).all():
+        raise ConfigError(f"Conditions should be {wanted}, all finite.")
+    return given.astype(np.float32)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_gan import (
@@ -31,6 +32,8 @@ from keras_gan.gan import GAN
 from keras_gan.runs import Run, load, runs_root
 from keras_gan.workers import Workers
 
+_KEPT_CONDITIONS = 100  # labels that a run keeps, where they are vectors
+
 
 @dataclasses.dataclass(frozen=True)
 class Training:
@@ -48,10 +51,13 @@ class Training:
         config, source, gan = self.config, self.source, self.gan
         shape = "x".join(str(n) for n in source.sample_shape)
         classes = f", {source.num_classes} classes" if source.num_classes else ""
+        if source.condition_dim:
+            classes = f", labels of {source.condition_dim} numbers"
         kind = "images" if source.is_image else "points"
         sizes = [f"{n.count_params():,}" for n in (gan.generator, gan.discriminator)]
         labels = "" if not gan.conditional else f", labels by {config.network.conditioning}"
-        penalties = "".join(
+        penalties = "".join(f" + {loss.name} {loss.weight:g}" for loss in gan.auxiliary)
+        penalties += "".join(
             f" + {p.name} {p.weight:g}" + (f" every {p.every}" if p.every > 1 else "")
             for p in gan.penalties
         )
@@ -130,20 +136,43 @@ def prepare(config: Config, strategy: tf.distribute.Strategy | None = None) -> T
         streaming.most_steps(training.steps_per_call, per_round, sample),
         config.seed,
         reader,
+        _balanced(config, source),
     )
     with workers.watched("Start all workers again."):
         workers.check_same("settings or data", _told_apart_by(config, source))
-    building.check_size(config, source.sample_shape, source.num_classes)
+    labels = source.num_classes, source.condition_dim
+    building.check_size(config, source.sample_shape, *labels)
     keras.utils.set_random_seed(config.seed)
     mean = source.mean() if networks.takes_mean(config.network.family) else None
     with workers.watched("Start all workers again."), strategy.scope():
-        gan = building.build_gan(config, source.sample_shape, source.num_classes, sample_mean=mean)
+        gan = building.build_gan(
+            config,
+            source.sample_shape,
+            source.num_classes,
+            condition_dim=source.condition_dim,
+            sample_mean=mean,
+        )
         building.compile_gan(gan, config)
+        if config.data.labels_per_class is not None:
+            known = np.flatnonzero(source.labels >= 0)
+            gan.know(source.images[known], source.labels[known])
         jit = engine.choose_jit(training.jit_compile, gan.generator, gan.discriminator)
         gan.use_program(engine.RoundsProgram(gan, reader or source.images, source.labels, jit))
     if training.init_from is not None and workers.is_chief:  # who gives them to the others
         start_from(gan, training.init_from)
     return Training(config, source, gan, schedule, jit, workers)
+
+
+def _balanced(config: Config, source: Source) -> np.ndarray | None:
+    """The labels whose classes are to be drawn alike; None where rows come as they are."""
+    if config.training.label_sampling == "data":
+        return None
+    if source.num_classes is None or (source.labels < 0).any():
+        raise ConfigError(
+            "`training.label_sampling` is balanced, which needs a class for every sample, but "
+            f"the data set {source.name} has none. Set training.label_sampling=data."
+        )
+    return source.labels
 
 
 def fit(
@@ -187,7 +216,8 @@ def start(training: Training, run_dir: str | Path | None = None) -> Run | None:
     recovery.check_space(folder, training.gan, config, training.schedule)
     facts = source.sample_shape, source.class_names, source.num_samples
     replicas = training.workers.strategy.num_replicas_in_sync
-    return Run.create(config, *facts, run_dir, replicas)
+    kept = source.labels[:_KEPT_CONDITIONS] if source.condition_dim else None
+    return Run.create(config, *facts, run_dir, replicas, kept)
 
 
 def prepare_resume(
@@ -222,6 +252,7 @@ def prepare_resume(
         ("samples of shape", source.sample_shape, run.sample_shape),
         ("samples", source.num_samples, run.num_samples),
         ("classes", source.class_names, run.class_names),
+        ("labels of size", source.condition_dim, run.condition_dim),
     ):
         if now != then:
             raise ConfigError(
@@ -336,6 +367,8 @@ def start_from(gan: GAN, path: str) -> None:
     pairs = [(gan.generator, other.sampler), (gan.discriminator, other.discriminator)]
     if gan.generator_ema is not None:
         pairs.append((gan.generator_ema, other.sampler))
+    if gan.discriminator_ema is not None:
+        pairs.append((gan.discriminator_ema, other.classifier))
     for mine, theirs in pairs:
         shapes = [[tuple(w.shape) for w in network.weights] for network in (mine, theirs)]
         if shapes[0] != shapes[1]:

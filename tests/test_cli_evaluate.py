@@ -279,7 +279,7 @@ def test_inception_without_its_weights_names_the_file(copy, cli, tmp_path):
 
 def test_features_without_classes_say_so():
     train = load_source(DataConfig())
-    with pytest.raises(EvaluationError, match="has no labels to train a classifier on"):
+    with pytest.raises(EvaluationError, match="has no classes to train a classifier on"):
         extractors.get("classifier", "x", Source("x", train.images), None, Cache(None))
     pixels = extractors.get("pixels", "x", train, None, Cache(None))
     floats = np.zeros((20, 8, 8, 1), np.float32)

@@ -90,6 +90,14 @@ def test_a_test_split_may_lie_beside(npz):
     assert "no split `valid`; there are test, train." in error_of(path, split="valid")
 
 
+def test_labels_may_be_vectors(npz):
+    vectors = np.linspace(-1, 1, 18).reshape(6, 3)
+    found = source(npz(images=IMAGES, labels=vectors), split="train[1:3]")
+    assert (found.labels.dtype, found.condition_dim) == (np.float32, 3)
+    assert np.array_equal(found.labels, vectors[1:3].astype(np.float32))
+    assert (found.class_names, found.num_classes) == (None, None)
+
+
 @pytest.mark.parametrize(
     "labels, names, ids",
     [
@@ -147,7 +155,9 @@ def test_colour_and_size_are_brought_to_what_is_asked_for(npz):
             {"images": IMAGES, "labels": np.arange(5)},
             "for each of the 6 images. Received: shape (5,)",
         ),
-        ({"images": IMAGES, "labels": np.eye(6)}, "Received: shape (6, 6)."),
+        ({"images": IMAGES, "labels": np.eye(5)}, "n = 6, one for each image"),
+        ({"images": IMAGES, "labels": np.full((6, 2), np.inf)}, "should be finite numbers."),
+        ({"images": IMAGES, "labels": np.full((6, 2), "a")}, "Received: shape (6, 2)."),
         (
             {"images": IMAGES, "labels": np.full(6, np.nan)},
             "labels should be whole numbers or texts.",

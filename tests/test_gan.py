@@ -295,12 +295,14 @@ def test_dropout_is_a_function_of_the_iteration(family):
     first, second = small(family), small(family)
     images = tf.constant(IMAGES[:8])
     for _ in range(3):
-        keras.ops.convert_to_numpy(first._discriminate(images, None, 0, update_state=False))
-    a = first._discriminate(images, None, 0, update_state=False)
-    b = second._discriminate(images, None, 0, update_state=False)
+        keras.ops.convert_to_numpy(
+            first._discriminate(images, None, 0, update_state=False)["logits"]
+        )
+    a = first._discriminate(images, None, 0, update_state=False)["logits"]
+    b = second._discriminate(images, None, 0, update_state=False)["logits"]
     np.testing.assert_array_equal(a, b)
     first.iteration.assign(5)
-    assert not np.array_equal(a, first._discriminate(images, None, 0, update_state=False))
+    assert not np.array_equal(a, first._discriminate(images, None, 0, update_state=False)["logits"])
 
 
 PRECISIONS = ["float32", "mixed_float16", "mixed_bfloat16"]
@@ -390,13 +392,13 @@ def test_uint8_images_are_brought_to_the_range_of_the_networks():
 
 def test_packing_shows_the_discriminator_several_images_at_once(monkeypatch):
     gan, seen = small(packing=2), []
-    original = gan._discriminate_both
+    original = gan._discriminate_all
 
     def spy(real, fake, *rest):
         seen.append((real.numpy(), fake.shape))
         return original(real, fake, *rest)
 
-    monkeypatch.setattr(gan, "_discriminate_both", spy)
+    monkeypatch.setattr(gan, "_discriminate_all", spy)
     gan.train_step(tf.constant(IMAGES[:16]))
     ((real, fake_shape),) = seen
     assert real.shape == fake_shape == (8, 8, 8, 2)

@@ -60,6 +60,8 @@ def small_config(name, tiny, **more):
     if config.data.name in STAND_IN:
         stand_in = tiny / f"{STAND_IN[config.data.name]}.npz"
         values |= {"data.name": str(stand_in), "data.split": "train"}
+    if config.data.labels_per_class:
+        values["data.labels_per_class"] = 2
     values |= {"training.batch_size": 16, "training.epochs": 1, "output.sample_count": 20}
     values["output.held_out_every_epochs"] = 0  # a network to compile, with a test of its own
     values["training.jit_compile"] = False  # XLA takes ten seconds to compile what is not its test

@@ -1,6 +1,7 @@
 """What happens between the calls of a training: logs, pictures, checkpoints, progress."""
 
 from keras_gan.callbacks.checkpointer import Checkpointer
+from keras_gan.callbacks.classes import TestError
 from keras_gan.callbacks.density import DensityWriter
 from keras_gan.callbacks.diversity import DiversityWriter
 from keras_gan.callbacks.health import Health
@@ -21,5 +22,6 @@ __all__ = [
     "Progress",
     "SampleWriter",
     "ScalarWriter",
+    "TestError",
     "of_run",
 ]

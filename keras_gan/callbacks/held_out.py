@@ -66,7 +66,7 @@ class HeldOutDiscriminator(Cadence):
             self.model.discriminator,
             self.source.images[self.rows],
             samples,
-            labels,
+            labels if self.model.shows_labels else None,
             packing=self.model.packing,
             seed=self.seed,
         )

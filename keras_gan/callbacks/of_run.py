@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from keras_gan import checkpoints
 from keras_gan.callbacks.cadence import Cadence
 from keras_gan.callbacks.checkpointer import Checkpointer
+from keras_gan.callbacks.classes import TestError
 from keras_gan.callbacks.density import DensityWriter
 from keras_gan.callbacks.diversity import DiversityWriter
 from keras_gan.callbacks.health import Health
@@ -16,11 +18,16 @@ from keras_gan.callbacks.held_out import HeldOutDiscriminator
 from keras_gan.callbacks.progress import Progress
 from keras_gan.callbacks.samples import SampleWriter
 from keras_gan.callbacks.scalars import ScalarWriter
+from keras_gan.data import Source, load_source
 from keras_gan.data.densities import DENSITIES
+from keras_gan.errors import SplitError
 from keras_gan.theory import mixtures
 
 if TYPE_CHECKING:
     from keras_gan.training import Training
+
+
+_MOST = 2**28  # bytes of test images
 
 
 def of_run(training: Training, run: Path) -> list[Cadence]:
@@ -45,10 +52,23 @@ def of_run(training: Training, run: Path) -> list[Cadence]:
         _drawing(training, run, drawn),
         DiversityWriter(run, drawn, total, source, config.seed, writer),
         HeldOutDiscriminator(run, held_out, source, config.seed),
+        *(TestError(run, drawn, total, test) for test in _test_images(training)),
         # After all that writes logs: what is logged up to a checkpoint is there with it.
         Checkpointer(run, writer, saved, output.checkpoint_every_minutes),
         Progress(total, schedule.steps_per_epoch),
     ]
+
+
+def _test_images(training: Training) -> list[Source]:
+    """The test images, where D tells classes and there are some; in memory."""
+    if not training.gan.tells_classes:
+        return []
+    data = dataclasses.replace(training.config.data, split="test", labels_per_class=None)
+    try:
+        test = load_source(data)
+    except SplitError:
+        return []
+    return [] if test.class_names != training.source.class_names else [test.in_memory(_MOST)]
 
 
 def _drawing(training: Training, run: Path, every: int) -> Cadence:
@@ -61,6 +81,7 @@ def _drawing(training: Training, run: Path, every: int) -> Cadence:
         low, high = float(source.images.min()), float(source.images.max())
         margin = 0.25 * (high - low)
         bounds = (low - margin, high + margin)
-    num_classes = source.num_classes if gan.conditional else None
     count = training.config.output.sample_count
-    return SampleWriter(run, every, last, count, num_classes, bounds)
+    num_classes = source.num_classes if gan.conditional else None
+    vectors = source.labels[:count] if gan.condition_dim is not None else None
+    return SampleWriter(run, every, last, count, num_classes, bounds, vectors)

@@ -26,6 +26,7 @@ class SampleWriter(Cadence):
         last: the training's last iteration.
         count: samples in a grid.
         num_classes: classes of a conditional GAN, or None.
+        conditions: float32 (n, condition_dim), where its labels are vectors.
         bounds: lowest and highest coordinate to draw, for points.
     """
 
@@ -37,12 +38,14 @@ class SampleWriter(Cadence):
         count: int,
         num_classes: int | None,
         bounds: tuple[float, float] | None = None,
+        conditions: np.ndarray | None = None,
     ):
         super().__init__(every, last)
         self.run = run
         self.count = count
         self.num_classes = num_classes
         self.bounds = bounds
+        self.conditions = conditions
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -53,6 +56,8 @@ class SampleWriter(Cadence):
             self.columns = max(1, self.count // self.num_classes)
             self.count = self.columns * self.num_classes
             labels = np.repeat(np.arange(self.num_classes), self.columns)
+        elif self.conditions is not None:
+            labels = self.conditions[np.arange(self.count) % len(self.conditions)]
         elif self.bounds is not None:
             self.count = max(self.count, 2000)
         latent = sampling.draw_latents(self.model, self.count, seed=self.model.seed)

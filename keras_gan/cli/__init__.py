@@ -16,6 +16,7 @@ from keras_gan.cli.export import export
 from keras_gan.cli.fit import fit
 from keras_gan.cli.launch import launch
 from keras_gan.cli.lists import datasets, recipes, runs
+from keras_gan.cli.probe import probe
 from keras_gan.cli.sample import sample
 from keras_gan.cli.theory import theory
 from keras_gan.errors import KerasGanError, KerasGanWarning, WorkerLostError
@@ -87,5 +88,5 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (fit, launch, sample, evaluate, theory, export, recipes, datasets, runs):
+for command in (fit, launch, sample, evaluate, probe, theory, export, recipes, datasets, runs):
     main.add_command(command)

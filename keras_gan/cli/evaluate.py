@@ -32,8 +32,8 @@ from keras_gan.errors import KerasGanError
     "--metric",
     "metrics",
     multiple=True,
-    help="frechet, kernel, fidelity, score, modes, diversity, neighbours, parzen; of points "
-    "mixture, divergence, energy, diversity. Repeatable; by default all that fit.",
+    help="frechet, kernel, fidelity, score, modes, classes, diversity, neighbours, parzen; "
+    "of points mixture, divergence, energy, diversity. Repeatable; by default all that fit.",
 )
 @click.option(
     "--extractor",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from keras_gan import reading
 from keras_gan.cli.common import checkpoint_option, import_tensorflow, run_argument
 from keras_gan.errors import ConfigError
 
@@ -32,8 +33,17 @@ _MOST_COLUMNS = 20
 )
 @click.option(
     "--label",
-    help="A class's name or id; by default all in turn. With --server an id, which a model with "
-    "classes needs.",
+    help="A class's name or id, or a range 0..9 in turn; by default all. With --server an id, "
+    "which a model with classes needs.",
+)
+@click.option(
+    "--to-label",
+    help="With --label and --interpolate: walk from that class to this one, a latent a row.",
+)
+@click.option(
+    "--condition",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="x.npy: float (n, d) labels for a run whose labels are vectors, in turn.",
 )
 @click.option(
     "--interpolate",
@@ -54,33 +64,57 @@ _MOST_COLUMNS = 20
     help="Ask TF Serving, not a run: http://HOST:8501/v1/models/NAME or grpc://HOST:8500/NAME. "
     "Image i is that of seed + i.",
 )
-def sample(run, checkpoint, count, seed, label, interpolate, out, server) -> None:
+def sample(
+    run, checkpoint, count, seed, label, to_label, condition, interpolate, out, server
+) -> None:
     """Draw samples from RUN (a run directory; by default the newest)."""
     from keras_gan import pictures, runs
 
     pictures.check_path(out)
     if server is not None:
-        if run is not None or interpolate is not None or checkpoint != "newest":
-            raise ConfigError("Beside --server no RUN, --interpolate or --checkpoint can be given.")
+        others = run, interpolate, to_label, condition
+        if checkpoint != "newest" or any(given is not None for given in others):
+            raise ConfigError(
+                "Beside --server no RUN, --interpolate, --to-label, --condition or --checkpoint "
+                "can be given."
+            )
         _from_server(server, count, seed, label, out)
         return
+    if to_label is not None and (label is None or interpolate is None):
+        raise ConfigError("--to-label needs --label, to come from, and --interpolate STEPS.")
+    if condition is not None and label is not None:
+        raise ConfigError("--condition stands in place of --label.")
     opened = runs.load(run, checkpoint)
+    asked = label if condition is None else _conditions(condition)
     import_tensorflow()
     from keras_gan import sampling
 
-    if interpolate:
-        arrays = sampling.interpolation(opened, count, interpolate, seed, label)
+    if to_label is not None:
+        arrays = sampling.label_interpolation(opened, count, interpolate, label, to_label, seed)
+    elif interpolate:
+        arrays = sampling.interpolation(opened, count, interpolate, seed, asked)
     else:
-        arrays = sampling.sample(opened, count, seed, label)
-    in_turn = "labels" in arrays and label is None
-    columns = interpolate or (_columns(opened.num_classes) if in_turn else None)
+        arrays = sampling.sample(opened, count, seed, asked)
+    columns = interpolate or _columns(arrays.get("labels"))
     pictures.write_samples(out, arrays.pop("samples"), arrays, columns)
     click.echo(str(out))
 
 
-def _columns(num_classes: int) -> int | None:
+def _conditions(path: Path) -> np.ndarray:
+    try:
+        with reading.opened(path) as file:
+            return np.atleast_1d(np.load(file, allow_pickle=False))
+    except (OSError, ValueError, EOFError) as error:
+        reason = str(error).splitlines()[0].rstrip(".") if str(error) else "it is empty"
+        raise ConfigError(f"Can't read {path} as an .npy of numbers: {reason}.") from error
+
+
+def _columns(labels: np.ndarray | None) -> int | None:
     """A column a class, where the sheet stays one that a person can look at; else a square."""
-    return num_classes if num_classes <= _MOST_COLUMNS else None
+    if labels is None or labels.ndim > 1:
+        return None
+    classes = len(np.unique(labels))
+    return classes if 1 < classes <= _MOST_COLUMNS else None
 
 
 def _from_server(url: str, count: int, seed: int, label: str | None, out: Path) -> None:

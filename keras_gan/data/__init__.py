@@ -16,6 +16,7 @@ from pathlib import Path
 
 from keras_gan.config import DataConfig
 from keras_gan.data import arrays, densities, digits, folder, stacked, tfds
+from keras_gan.data.few_labels import with_few_labels
 from keras_gan.data.source import Source
 from keras_gan.errors import DataError
 
@@ -57,7 +58,10 @@ def load_source(config: DataConfig) -> Source:
     source = loader(config)
     if 0 in source.images.shape:
         raise DataError(f"The data set {config.name} ({config.split}) is empty.")
-    return dataclasses.replace(source, name=config.name)
+    source = dataclasses.replace(source, name=config.name)
+    if config.labels_per_class is None:
+        return source
+    return with_few_labels(source, config.labels_per_class, config.labels_seed)
 
 
 def located(config: DataConfig) -> DataConfig:

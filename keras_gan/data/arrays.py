@@ -18,6 +18,7 @@ from keras_gan.errors import DataError
 
 #: Names under which the images and labels of a split are looked for.
 _IMAGES = ("images", "x", "arr_0", "data")
+_LARGEST_VECTOR = 2**16
 _LABELS = ("labels", "y", "arr_1", "targets")
 
 
@@ -26,7 +27,8 @@ def load_npz(config: DataConfig) -> Source:
 
     Images are (n, h, w), (n, h, w, 1) or (n, h, w, 3); whole numbers 0..255 (or
     0 and 1 alone: black and white), or floats in [0, 1] or [-1, 1]. Labels are
-    one class a row, whole numbers or texts, (n,) or (n, 1).
+    one class a row, whole numbers or texts, (n,) or (n, 1), or vectors of numbers (n, d):
+    attributes, or captions that something else has embedded.
 
     Raises:
         DataError: unreadable, no images in it, or values of another kind.
@@ -52,7 +54,7 @@ def load_npz(config: DataConfig) -> Source:
     images, labels = splits[split]
     # Scales and ids follow the whole array, so that every part has the same.
     images = _as_uint8(images, path)
-    ids, names = (None, None) if labels is None else _as_ids(labels, len(images), path)
+    ids, names = (None, None) if labels is None else _as_labels(labels, len(images), path)
     images = to_size(images[part], config.image_size, config.channels)
     return Source(config.name, images, None if ids is None else ids[part], names)
 
@@ -101,6 +103,23 @@ def _npz_splits(arrays: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np
         if images is not None:
             splits[split] = (images, labels)
     return splits
+
+
+def _as_labels(
+    labels: np.ndarray, count: int, path: Path
+) -> tuple[np.ndarray, tuple[str, ...] | None]:
+    """(int32 ids, class names), or (float32 vectors, None)."""
+    if labels.ndim != 2 or labels.shape[1] == 1 or labels.dtype.kind not in "buif":
+        return _as_ids(labels, count, path)
+    if len(labels) != count or not 1 <= labels.shape[1] <= _LARGEST_VECTOR:
+        raise DataError(
+            f"{path}: labels that are vectors should be (n, d) with n = {count}, one for each "
+            f"image, and d up to {_LARGEST_VECTOR:,}. Received: shape {labels.shape}."
+        )
+    vectors = labels.astype(np.float32)
+    if not np.isfinite(vectors).all():
+        raise DataError(f"{path}: labels that are vectors should be finite numbers.")
+    return vectors, None
 
 
 def _as_ids(labels: np.ndarray, count: int, path: Path) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -28,7 +28,7 @@ class Source:
         images: uint8 (n, height, width, channels), or float32 (n, dim) points of
             a toy density. Images become float32 in [-1, 1] when they are drawn.
             `StoredImages` stay on the disk, and can be indexed as an array.
-        labels: int32 (n,) in 0..num_classes-1, or None.
+        labels: int32 (n,) in 0..num_classes-1, float32 (n, condition_dim) vectors, or None.
         class_names: a name a class, or None without labels.
         notes: what a person should know of how it was read, a line each.
     """
@@ -50,6 +50,11 @@ class Source:
     @property
     def num_classes(self) -> int | None:
         return None if self.class_names is None else len(self.class_names)
+
+    @property
+    def condition_dim(self) -> int | None:
+        """The size of labels that are vectors."""
+        return self.labels.shape[1] if self.labels is not None and self.labels.ndim == 2 else None
 
     @property
     def is_image(self) -> bool:

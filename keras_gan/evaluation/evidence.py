@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Callable
 
 import numpy as np
 
@@ -28,13 +29,14 @@ class Evidence:
     Attributes:
         samples: float32 (n, ...), as the generator makes them.
         images: the same as uint8, for images; as they are, for points.
-        labels: int32 (n,), those asked for, or None.
+        labels: int32 (n,), those asked for, or None where they are no classes of the data.
         train: all real samples of the training split.
         test: those of the test split, or None where the data have none.
         extractor: what images are compared by; None for points.
         cache: of figures of the real images alone.
         against: `test`, or `train` for figures that are told to be of training images.
         seen: the rows of `train` that the run was trained on.
+        classify: images -> ids, as the run's own D tells them; None where it tells none.
     """
 
     samples: np.ndarray
@@ -46,6 +48,7 @@ class Evidence:
     cache: Cache
     against: str = "test"
     seen: slice = dataclasses.field(default_factory=lambda: slice(None))
+    classify: Callable[[np.ndarray], np.ndarray] | None = None
 
     @property
     def count(self) -> int:
@@ -91,9 +94,20 @@ class Evidence:
     def reference_probabilities(self) -> np.ndarray:
         return self._with_classes(self._of_reference.get("probabilities"))
 
+    @property
+    def reference_labels(self) -> np.ndarray:
+        """Of the same images, int32 (n,)."""
+        if self.reference.labels is None:
+            raise EvaluationError("The real images have no labels.")
+        return self.reference.labels[self._reference_rows]
+
+    @property
+    def _reference_rows(self) -> np.ndarray:
+        return fixed_order(self.reference.num_samples)[: self.count]
+
     @functools.cached_property
     def _of_reference(self) -> dict[str, np.ndarray]:
-        rows = fixed_order(self.reference.num_samples)[: self.count]
+        rows = self._reference_rows
         return self._judged(f"{self.against}-{self.count}", self.reference, rows)
 
     @functools.cached_property
@@ -121,6 +135,10 @@ class Evidence:
     @property
     def floor_features(self) -> np.ndarray:
         return self._of_floor["features"]
+
+    @property
+    def floor_labels(self) -> np.ndarray:
+        return self.train.labels[self.floor_rows]
 
     @property
     def floor_probabilities(self) -> np.ndarray:

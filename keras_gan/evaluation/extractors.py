@@ -64,9 +64,9 @@ def classifier(name: str, train: Source, test: Source | None, cache: Cache, weig
     Raises:
         EvaluationError: data without labels.
     """
-    if train.labels is None:
+    if train.num_classes is None:
         raise EvaluationError(
-            f"{name} has no labels to train a classifier on: use --extractor pixels or inception."
+            f"{name} has no classes to train a classifier on: use --extractor pixels or inception."
         )
     if train.sample_shape[-1] == 3 and train.num_classes == 1000 and name == "stacked_mnist":
         return _stacked(train, test, cache)

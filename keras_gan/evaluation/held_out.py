@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import keras
 import numpy as np
 
-from keras_gan import batches
+from keras_gan import batches, players
 from keras_gan.errors import EvaluationError
 from keras_gan.objectives import value_function
 
@@ -118,8 +118,9 @@ def _task(arrays, labels, part: slice, seed: int):
 
 
 def _fresh(discriminator: keras.Model, seed: int) -> keras.Model:
+    logits = players.named_outputs(discriminator.output)["logits"]
     with _python_seed(seed):  # where Keras' initializers and dropout take theirs from
-        return keras.models.clone_model(discriminator)
+        return keras.models.clone_model(keras.Model(discriminator.input, logits))
 
 
 @contextlib.contextmanager

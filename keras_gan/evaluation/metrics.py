@@ -50,6 +50,7 @@ class Figure:
         better: `higher`, `lower` or nothing, of two generators.
         note: what a reader has to know.
         warning: what nobody may overlook, or nothing.
+        by_class: {class: (value, floor or None)}, where it is known for each.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Figure:
     better: str = ""
     note: str = ""
     warning: str = ""
+    by_class: dict[str, tuple[float, float | None]] = dataclasses.field(default_factory=dict)
 
 
 def frechet(e: Evidence) -> list[Figure]:
@@ -116,11 +118,83 @@ def score(e: Evidence) -> list[Figure]:
         ),
     ]
     if e.labels is not None:
-        right = label_accuracy(e.probabilities, e.labels)
-        figures.append(
-            Figure(f"labels_{_suffix(e)}", right, floor=e.extractor.accuracy, better="higher")
-        )
+        figures.append(_right_labels(e))
     return figures
+
+
+def _right_labels(e: Evidence) -> Figure:
+    """The share of samples that are the label asked for, beside the classifier's on real images."""
+    count = e.train.num_classes
+    asked = _by_class(e.probabilities, e.labels, count)
+    real = _or_none(lambda: _by_class(e.reference_probabilities, e.reference_labels, count)) or {}
+    by_class = {
+        name: (asked[number], real.get(number))
+        for number, name in enumerate(e.train.class_names)
+        if number in asked
+    }
+    right = label_accuracy(e.probabilities, e.labels)
+    return Figure(
+        f"labels_{_suffix(e)}",
+        right,
+        _share_error(right, e.count),
+        e.extractor.accuracy,
+        "higher",
+        by_class=by_class,
+    )
+
+
+def _by_class(probabilities: np.ndarray, labels: np.ndarray, count: int) -> dict[int, float]:
+    """{class: its label accuracy}, of those that there are."""
+    rows = {number: labels == number for number in range(count) if (labels == number).any()}
+    return {n: label_accuracy(probabilities[here], labels[here]) for n, here in rows.items()}
+
+
+def classes(e: Evidence) -> list[Figure]:
+    """Intra-class Frechet distance: of each class, samples asked for to its real images."""
+    if e.labels is None:
+        raise EvaluationError("The samples were not asked for by classes of these data.")
+
+    def distances(features: np.ndarray, labels: np.ndarray) -> list[float]:
+        real, of_real = e.reference_features, e.reference_labels
+        return [
+            frechet_distance(features[labels == number], real[of_real == number])
+            for number in range(e.train.num_classes)
+        ]
+
+    found = distances(e.features, e.labels)
+    floors = _or_none(lambda: distances(e.floor_features, e.floor_labels))
+    pairs = zip(found, floors or [None] * len(found), strict=True)
+    return [
+        Figure(
+            f"intra_fd_{_suffix(e)}",
+            float(np.mean(found)),
+            floor=floors and float(np.mean(floors)),
+            better="lower",
+            note="the mean over classes",
+            by_class=dict(zip(e.train.class_names, pairs, strict=True)),
+        )
+    ]
+
+
+def test_error(e: Evidence) -> list[Figure]:
+    """The share of all test images whose class the run's own discriminator does not tell."""
+    if e.classify is None:
+        raise EvaluationError("The discriminator tells no classes: it had no auxiliary.classifier.")
+    if e.tested.labels is None:
+        raise EvaluationError("The test images have no labels.")
+    wrong = e.classify(e.tested.images) != e.tested.labels
+    rows = {n: e.tested.labels == i for i, n in enumerate(e.tested.class_names)}
+    error = float(wrong.mean())
+    return [
+        Figure(
+            f"test_error_{_short(len(wrong))}",
+            error,
+            _share_error(error, len(wrong)),
+            better="lower",
+            note="of the discriminator as a classifier",
+            by_class={n: (float(wrong[here].mean()), None) for n, here in rows.items()},
+        )
+    ]
 
 
 def modes(e: Evidence) -> list[Figure]:
@@ -340,8 +414,13 @@ FEATURE_METRICS: dict[str, Callable[[Evidence], list[Figure]]] = {
     "kernel": kernel,
     "fidelity": fidelity,
 }
-CLASS_METRICS = {"score": score, "modes": modes}
-IMAGE_METRICS = {"diversity": diversity, "neighbours": neighbours, "parzen": parzen}
+CLASS_METRICS = {"score": score, "modes": modes, "classes": classes}
+IMAGE_METRICS = {
+    "diversity": diversity,
+    "neighbours": neighbours,
+    "parzen": parzen,
+    "test_error": test_error,
+}
 POINT_METRICS = {
     "mixture": mixture,
     "divergence": divergence,

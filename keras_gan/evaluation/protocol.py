@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from keras_gan import pictures, sampling
+from keras_gan import pictures, players, sampling
 from keras_gan.config import DataConfig
 from keras_gan.data import Source, load_source
 from keras_gan.data.source import part_of
@@ -109,10 +110,12 @@ def evaluate(
     """
     protocol.check()
     progress("real images", 0, 1)
-    train, test, seen = _sources(run, protocol)
+    train, test, seen = sources(run, protocol)
     progress("samples", 0, 1)
     base = _drawn(run, protocol, train, test, seen)
-    plan = _plan(protocol, train)
+    unfit = {"classes"} if base.labels is None else set()
+    unfit |= {"test_error"} if base.classify is None else set()
+    plan = _plan(protocol, train, unfit)
     figures, problems, done = [], _unplanned(protocol, plan), 0
     total = sum(len(names) for _, names in plan)
     looked = []
@@ -174,7 +177,10 @@ def write(evaluation: Evaluation) -> Path:
 def _as_json(figure: Figure) -> dict:
     numbers = {key: getattr(figure, key) for key in ("value", "error", "floor")}
     given = {key: number for key, number in numbers.items() if number is not None}
-    return dataclasses.asdict(figure) | finite_or_null(given)
+    by_class = {
+        name: {"value": value, "floor": floor} for name, (value, floor) in figure.by_class.items()
+    }
+    return dataclasses.asdict(figure) | finite_or_null(given) | {"by_class": by_class}
 
 
 def _drawn(
@@ -192,26 +198,39 @@ def _drawn(
     return Evidence(
         samples=samples,
         images=pictures.to_uint8(samples) if train.is_image else samples,
-        labels=drawn.get("labels"),
+        labels=None if labels is None or labels.ndim == 2 else drawn["labels"],
         train=train,
         test=test,
         extractor=None,
         cache=Cache(train, test),
         against=protocol.against,
         seen=seen,
+        classify=_classifier(run),
     )
+
+
+def _classifier(run: Run) -> Callable[[np.ndarray], np.ndarray] | None:
+    """The run's own, uint8 (n, ...) -> ids (n,); None where its D tells no classes."""
+    network = run.gan.classifier
+    if "class_logits" not in players.named_outputs(network.output):
+        return None
+    return functools.partial(sampling.told_classes, network)
 
 
 def _labels(run: Run, seen: Source, protocol: Protocol) -> np.ndarray | None:
     """Labels to be asked for in the data's shares; None, all in turn, where nobody knows them."""
     if not run.conditional or seen.class_names != run.class_names:
         return None
+    if run.condition_dim is not None:
+        if seen.condition_dim != run.condition_dim:
+            return None
+        return np.random.default_rng(protocol.seed).permutation(seen.labels)
     # Evenly spaced in sorted order, so that shares are exact to one sample.
     spaced = np.linspace(0, seen.num_samples - 1, protocol.count).round().astype(int)
     return np.random.default_rng(protocol.seed).permutation(np.sort(seen.labels)[spaced])
 
 
-def _sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None, slice]:
+def sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None, slice]:
     """(training images, test images or None, the training images that the run has seen).
 
     All of the training split, of which the run may have seen a part. Where there is no
@@ -223,6 +242,7 @@ def _sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None, slice
         run.config.data,
         name=protocol.data or run.config.data.name,
         pack=run.config.data.pack and protocol.data is None,
+        labels_per_class=None,
         directory=protocol.data_dir or run.config.data.directory,
     )
     whole = config.split.strip().partition("[")[0]
@@ -252,14 +272,14 @@ def _loaded(config: DataConfig, split: str) -> Source | None:
         return None
 
 
-def _plan(protocol: Protocol, train: Source) -> list[tuple[str | None, set[str]]]:
+def _plan(protocol: Protocol, train: Source, unfit: set[str]) -> list[tuple[str | None, set[str]]]:
     """[(extractor or None, metrics)]: what needs no extractor is computed with the first one."""
-    wanted = set(protocol.metrics or METRICS)
+    wanted = set(protocol.metrics or METRICS.keys() - unfit)
     if not train.is_image:
         if not protocol.metrics and train.sample_shape != (1,):
             wanted.discard("divergence")  # of points on a line
         return [(None, wanted & POINT_METRICS.keys())]
-    default = "pixels" if train.labels is None else "classifier"
+    default = "pixels" if train.num_classes is None else "classifier"
     plan = []
     for kind in protocol.extractor_kinds or (default,):
         names = wanted & FEATURE_METRICS.keys()

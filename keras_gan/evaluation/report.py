@@ -24,7 +24,7 @@ from keras_gan.evaluation.neighbours import nearest
 from keras_gan.evaluation.protocol import FOLDER, Evaluation
 from keras_gan.files import replaced_file, write_text
 
-_GRID, _NEIGHBOURS, _MOST_CLASSES = 100, 10, 60
+_GRID, _NEIGHBOURS, _MOST_CLASSES, _MOST_ROWS = 100, 10, 60, 1000
 SAMPLES = "samples.png"
 
 _PAGE = """<!doctype html>
@@ -57,8 +57,9 @@ def write(evaluation: Evaluation) -> Path:
     folder = evaluation.run.path / FOLDER
     images = _pictures(evaluation)
     sections = [_origin(evaluation), _warnings(evaluation), _numbers(evaluation.figures)]
+    sections.append(_classes(evaluation.figures))
     for name, (title, text, picture) in images.items():
-        _save(folder / f"{name}.png", picture)
+        save(folder / f"{name}.png", picture)
         sections.append(f"<h2>{title}</h2><p class=note>{text}</p>{_embedded(picture, title)}")
     title = f"{evaluation.run.config.name}: how good is it?"
     return _page(folder / "report.html", title, sections)
@@ -203,6 +204,23 @@ def _numbers(figures: Sequence[Figure]) -> str:
     return f"<h2>Figures</h2><table>{head}{''.join(rows)}</table>"
 
 
+def _classes(figures: Sequence[Figure]) -> str:
+    """A row a class, of the figures that are known for each; nothing where there are none."""
+    known = [f for f in figures if f.by_class]
+    if not known:
+        return ""
+    head = "".join(f"<th><code>{f.name}</code></th><th>real images</th>" for f in known)
+    rows = []
+    for name in list(dict.fromkeys(n for f in known for n in f.by_class))[:_MOST_ROWS]:
+        numbers = [number for f in known for number in f.by_class.get(name, (None, None))]
+        cells = "".join(
+            f"<td class=number>{'' if number is None else _short(number)}</td>"
+            for number in numbers
+        )
+        rows.append(f"<tr><td>{html.escape(name)}</td>{cells}</tr>")
+    return f"<h2>By class</h2><table><tr><th>class</th>{head}</tr>{''.join(rows)}</table>"
+
+
 def _comparison_table(evaluations: Sequence[Evaluation]) -> str:
     figures = {f.name: f for e in evaluations for f in e.figures}
     head = "".join(f"<th>{html.escape(str(e.run.path))}</th>" for e in evaluations)
@@ -251,7 +269,8 @@ def _png(picture: np.ndarray | Plot) -> bytes:
     return file.getvalue()
 
 
-def _save(path: Path, picture: np.ndarray | Plot) -> None:
+def save(path: Path, picture: np.ndarray | Plot) -> None:
+    """Writes a picture as PNG, or raises RunError."""
     try:
         with replaced_file(path) as temporary:
             temporary.write_bytes(_png(picture))

@@ -1,9 +1,10 @@
 """Families of networks: each module builds a generator and a discriminator.
 
 A generator takes `latent` (batch, latent_dim) and, where it is conditional,
-`labels` (int32 (batch,)), and returns samples (batch, *sample_shape), images in
-[-1, 1]. A discriminator takes `images` (and `labels`) and returns float32 logits
-(batch, 1). To add a family: one module here with the two builders, and one row
+`labels` (int32 (batch,) ids, or float32 (batch, condition_dim) vectors), and returns
+samples (batch, *sample_shape), images in [-1, 1]. A discriminator takes `images` (and
+`labels`) and returns float32 logits (batch, 1), from its layer `logits`; `heads` adds what
+else it may return. To add a family: one module here with the two builders, and one row
 in FAMILIES. The keyword arguments of a builder after the common ones are its
 options in a recipe (`network.generator`, `network.discriminator`).
 """
@@ -18,13 +19,23 @@ import keras
 import numpy as np
 
 from keras_gan.errors import ConfigError, suggestion
-from keras_gan.networks import dcgan, maxout, mlp, resnet
+from keras_gan.networks import blocks, dcgan, heads, maxout, mlp, resnet
 from keras_gan.values import check_value
 
 FAMILIES = {"mlp": mlp, "maxout": maxout, "dcgan": dcgan, "resnet": resnet}
 
 #: Given to builders by the program, not by a recipe.
-_COMMON = {"latent_dim", "sample_shape", "num_classes", "conditioning", "sample_mean"}
+_COMMON = {
+    "latent_dim",
+    "sample_shape",
+    "num_classes",
+    "condition_dim",
+    "conditioning",
+    "sample_mean",
+}
+
+#: Ways in which labels are used.
+CONDITIONINGS = ("none", *blocks.CONDITIONINGS, "classifier")
 
 
 def build(
@@ -33,7 +44,11 @@ def build(
     latent_dim: int,
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
+    condition_dim: int | None = None,
     conditioning: str = "concat",
+    class_logits: bool = False,
+    k_plus_one: bool = False,
+    features: bool = False,
     packing: int = 1,
     sample_mean: np.ndarray | None = None,
     generator: Mapping[str, Any] | None = None,
@@ -45,10 +60,13 @@ def build(
         family: a key of FAMILIES.
         latent_dim: size of z.
         sample_shape: (height, width, channels), or (dim,) for points.
-        num_classes: number of classes, or None for networks without labels.
-        conditioning: how D sees labels, `concat` (Mirza and Osindero 2014) or
-            `projection` (Miyato and Koyama 2018). G concatenates an embedding, or
-            has conditional batch norm (`resnet`).
+        num_classes: number of classes; None where labels are vectors or there are none.
+        condition_dim: size of labels that are vectors, in place of `num_classes`.
+        conditioning: how D sees labels, `concat` (Mirza and Osindero 2014) or `projection`
+            (Miyato and Koyama 2018); with `classifier` it tells them (Odena 2017), with
+            `none` G does not see them either. G concatenates an embedding, or has
+            conditional batch norm.
+        class_logits, k_plus_one, features: further outputs of D, see `heads.with_heads`.
         packing: samples that D sees at once (PacGAN, Lin 2018), stacked along
             the last axis.
         sample_mean: float32 `sample_shape` in [-1, 1], the mean training image,
@@ -64,17 +82,34 @@ def build(
     """
     module = module_of(family)
     check_options(family, generator or {}, discriminator or {})
-    common = {
-        "sample_shape": tuple(sample_shape),
-        "num_classes": num_classes,
-        "conditioning": conditioning,
-    }
-    packed = (*sample_shape[:-1], sample_shape[-1] * packing)
+    if conditioning not in CONDITIONINGS:
+        raise ConfigError(
+            f"There is no conditioning `{conditioning}`.{suggestion(conditioning, CONDITIONINGS)}"
+        )
+    labels = {"num_classes": num_classes, "condition_dim": condition_dim}
+    none = dict.fromkeys(labels)
+    seen = conditioning if conditioning in blocks.CONDITIONINGS else "concat"
+    of_generator = none if conditioning == "none" else labels
+    of_discriminator = labels if seen == conditioning else none
     mean = {"sample_mean": sample_mean} if takes_mean(family) else {}
-    return (
-        module.generator(**common, **mean, latent_dim=latent_dim, **(generator or {})),
-        module.discriminator(**{**common, "sample_shape": packed}, **(discriminator or {})),
+    packed = (*sample_shape[:-1], sample_shape[-1] * packing)
+    made = build_generator(
+        family, latent_dim, sample_shape, **of_generator, **mean, **(generator or {})
     )
+    judge = module.discriminator(
+        sample_shape=packed, conditioning=seen, **of_discriminator, **(discriminator or {})
+    )
+    classes = num_classes if class_logits or conditioning == "classifier" else None
+    judge = heads.with_heads(judge, num_classes=classes, k_plus_one=k_plus_one, features=features)
+    return made, judge
+
+
+def build_generator(
+    family: str, latent_dim: int, sample_shape: tuple[int, ...], **options: Any
+) -> keras.Model:
+    """Builds a generator alone; `options` are its builder's, `num_classes` among them."""
+    shape = tuple(sample_shape)
+    return module_of(family).generator(latent_dim=latent_dim, sample_shape=shape, **options)
 
 
 def module_of(family: str):

@@ -21,17 +21,21 @@ def generator(
     latent_dim: int,
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
+    condition_dim: int | None = None,
     conditioning: str = "concat",
     width: int = 64,
     batch_norm: bool = True,
+    conditional_batch_norm: bool = False,
 ) -> keras.Model:
     """z -> a small map of many channels -> transposed convolutions -> an image.
 
     Args:
-        latent_dim, sample_shape, num_classes, conditioning: see `networks.build`.
+        latent_dim, sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
         width: channels of the widest map before the image; doubled at each
             halving of the size, up to 8 times this.
         batch_norm: normalise before each activation.
+        conditional_batch_norm: the same with scales and shifts of the label, which then
+            has no embedding beside z (Dumoulin 2017).
 
     Returns:
         Model: `latent` (, `labels`) -> float32 (batch, *sample_shape) in [-1, 1].
@@ -42,15 +46,18 @@ def generator(
     blocks.check_conditioning(conditioning)
     doublings = blocks.halvings("dcgan", sample_shape, LARGEST)
     height, wide, channels = sample_shape
-    inputs, x = blocks.latent_with_labels(latent_dim, num_classes)
+    inputs, x, condition = blocks.generator_inputs(
+        latent_dim, num_classes, condition_dim, conditional_batch_norm
+    )
+    batch_norm = batch_norm or conditional_batch_norm
     first = (height >> doublings, wide >> doublings, _channels(width, doublings - 1))
     x = layers.Dense(blocks.size_of(first), use_bias=not batch_norm)(x)
-    x = _activated(layers.Reshape(first)(x), batch_norm)
+    x = _activated(layers.Reshape(first)(x), batch_norm, condition)
     for level in range(doublings - 2, -1, -1):
         x = layers.Conv2DTranspose(
             _channels(width, level), KERNEL, strides=2, padding="same", use_bias=not batch_norm
         )(x)
-        x = _activated(x, batch_norm)
+        x = _activated(x, batch_norm, condition)
     x = layers.Conv2DTranspose(channels, KERNEL, strides=2, padding="same")(x)
     images = layers.Activation("tanh", dtype="float32", name="images")(x)
     return keras.Model(inputs, images, name="generator")
@@ -60,6 +67,7 @@ def discriminator(
     *,
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
+    condition_dim: int | None = None,
     conditioning: str = "concat",
     width: int = 64,
     batch_norm: bool = False,
@@ -69,7 +77,7 @@ def discriminator(
     """An image -> strided convolutions with leaky ReLU -> one logit.
 
     Args:
-        sample_shape, num_classes, conditioning: see `networks.build`.
+        sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
         width: channels of the first map, doubled at each halving of the size,
             up to 8 times this.
         batch_norm: normalise all but the first map, as the paper does.
@@ -87,7 +95,7 @@ def discriminator(
     halvings = blocks.halvings("dcgan", sample_shape, LARGEST, channels=None)
     conv, dense = blocks.conv_maker(spectral_norm), blocks.dense_maker(spectral_norm)
     images = keras.Input(sample_shape, name="images")
-    labels = blocks.label_input(num_classes)
+    labels = blocks.label_input(num_classes, condition_dim)
     x = blocks.image_with_label(images, labels, num_classes, conditioning)
     for level in range(halvings):
         x = conv(_channels(width, level), KERNEL, strides=2, padding="same")(x)
@@ -102,9 +110,9 @@ def discriminator(
     return keras.Model(inputs, output, name="discriminator")
 
 
-def _activated(x, batch_norm: bool):
+def _activated(x, batch_norm: bool, condition):
     if batch_norm:
-        x = layers.BatchNormalization()(x)
+        x = blocks.normalised(x, condition)
     return layers.Activation("relu")(x)
 
 

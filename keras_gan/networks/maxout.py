@@ -19,6 +19,7 @@ def generator(
     latent_dim: int,
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
+    condition_dim: int | None = None,
     conditioning: str = "concat",
     sample_mean: np.ndarray | None = None,
     hidden: list[int] = (1200, 1200),
@@ -27,7 +28,7 @@ def generator(
     """z -> ReLU layers -> sigmoid pixels.
 
     Args:
-        latent_dim, sample_shape, num_classes, conditioning: see `networks.build`.
+        latent_dim, sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
         sample_mean: float `sample_shape` in [-1, 1]. Where given, the output
             biases start at the log-odds of the pixels' marginals.
         hidden: units of the ReLU layers.
@@ -38,7 +39,7 @@ def generator(
     """
     blocks.check_conditioning(conditioning)
     uniform = _uniform(weight_range)
-    inputs, x = blocks.latent_with_labels(latent_dim, num_classes)
+    inputs, x, _ = blocks.generator_inputs(latent_dim, num_classes, condition_dim)
     for units in hidden:
         x = layers.Dense(units, activation="relu", kernel_initializer=uniform())(x)
     output = layers.Dense(blocks.size_of(sample_shape), kernel_initializer=uniform())
@@ -55,6 +56,7 @@ def discriminator(
     *,
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
+    condition_dim: int | None = None,
     conditioning: str = "concat",
     units: list[int] = (240, 240),
     pieces: int = 5,
@@ -66,7 +68,7 @@ def discriminator(
     """A sample -> maxout layers with dropout -> one logit.
 
     Args:
-        sample_shape, num_classes, conditioning: see `networks.build`.
+        sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
         units: units of each maxout layer.
         pieces: affine pieces a unit.
         weight_range: weights start uniform in +- this.
@@ -81,7 +83,7 @@ def discriminator(
     blocks.check_conditioning(conditioning)
     uniform = _uniform(weight_range)
     images = keras.Input(sample_shape, name="images")
-    labels = blocks.label_input(num_classes)
+    labels = blocks.label_input(num_classes, condition_dim)
     x = layers.Rescaling(0.5, offset=0.5)(layers.Flatten()(images))
     if labels is not None and conditioning == "concat":
         embedded = blocks.embedded_label(labels, num_classes, blocks.LABEL_FEATURES)

@@ -15,30 +15,37 @@ def generator(
     latent_dim: int,
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
+    condition_dim: int | None = None,
     conditioning: str = "concat",
     hidden: list[int] = (256, 512),
     activations: list[str] = ("tanh", "relu"),
     batch_norm: bool = False,
+    conditional_batch_norm: bool = False,
     output_activation: str = "tanh",
 ) -> keras.Model:
     """z -> hidden dense layers -> a sample.
 
     Args:
-        latent_dim, sample_shape, num_classes, conditioning: see `networks.build`.
+        latent_dim, sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
         hidden: units of the hidden layers.
         activations: one for each hidden layer; the last one serves all that follow.
         batch_norm: normalise before each hidden activation.
+        conditional_batch_norm: the same with scales and shifts of the label, which then
+            has no embedding beside z (Dumoulin 2017).
         output_activation: `tanh` for images in [-1, 1], `linear` for points.
 
     Returns:
         Model: `latent` (, `labels`) -> float32 (batch, *sample_shape).
     """
     blocks.check_conditioning(conditioning)
-    inputs, x = blocks.latent_with_labels(latent_dim, num_classes)
+    inputs, x, condition = blocks.generator_inputs(
+        latent_dim, num_classes, condition_dim, conditional_batch_norm
+    )
+    batch_norm = batch_norm or conditional_batch_norm
     for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
         x = layers.Dense(units, use_bias=not batch_norm)(x)
         if batch_norm:
-            x = layers.BatchNormalization()(x)
+            x = blocks.normalised(x, condition)
         x = layers.Activation(activation)(x)
     x = layers.Dense(blocks.size_of(sample_shape))(x)
     x = layers.Activation(output_activation, dtype="float32")(x)
@@ -50,17 +57,20 @@ def discriminator(
     *,
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
+    condition_dim: int | None = None,
     conditioning: str = "concat",
     hidden: list[int] = (512, 256, 128),
     activations: list[str] = ("tanh",),
     dropout: float = 0.0,
     spectral_norm: bool = False,
     fourier_octaves: int = 0,
+    input_noise: float = 0.0,
+    noise: float = 0.0,
 ) -> keras.Model:
     """A sample -> hidden dense layers -> one logit.
 
     Args:
-        sample_shape, num_classes, conditioning: see `networks.build`.
+        sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
         hidden: units of the hidden layers.
         activations: one for each hidden layer; the last one serves all that follow.
         dropout: share of hidden units dropped, in [0, 1).
@@ -68,6 +78,8 @@ def discriminator(
             embeddings excepted.
         fourier_octaves: frequencies of the Fourier features of the sample that the
             first layer sees beside it, to tell points that are close; 0 for none.
+        input_noise, noise: deviation of Gaussian noise on the sample and on what each hidden
+            layer says, in training (Salimans 2016's semi-supervised networks).
 
     Returns:
         Model: `images` (, `labels`) -> float32 logits (batch, 1).
@@ -75,17 +87,21 @@ def discriminator(
     blocks.check_conditioning(conditioning)
     dense = blocks.dense_maker(spectral_norm)
     images = keras.Input(sample_shape, name="images")
-    labels = blocks.label_input(num_classes)
+    labels = blocks.label_input(num_classes, condition_dim)
     x = layers.Flatten()(images)
     if labels is not None and conditioning == "concat":
         embedded = blocks.embedded_label(labels, num_classes, blocks.LABEL_FEATURES)
         x = layers.Concatenate(name="image_and_label")([x, embedded])
+    if input_noise:
+        x = layers.GaussianNoise(input_noise)(x)
     if fourier_octaves:
         x = FourierFeatures(fourier_octaves, dtype="float32")(x)
     for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
         x = layers.Activation(activation)(dense(units)(x))
         if dropout:
             x = layers.Dropout(dropout)(x)
+        if noise:
+            x = layers.GaussianNoise(noise)(x)
     output = blocks.logits(x, labels, num_classes, conditioning, dense)
     inputs = {"images": images} if labels is None else {"images": images, "labels": labels}
     return keras.Model(inputs, output, name="discriminator")

@@ -16,7 +16,7 @@ import keras
 from keras import layers, ops
 
 from keras_gan.errors import ConfigError
-from keras_gan.layers import ConditionalBatchNormalization, Recomputed
+from keras_gan.layers import Recomputed
 from keras_gan.networks import blocks
 
 LARGEST = 256
@@ -27,6 +27,7 @@ def generator(
     latent_dim: int,
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
+    condition_dim: int | None = None,
     conditioning: str = "concat",
     width: int = 64,
     max_width: int = 512,
@@ -36,9 +37,9 @@ def generator(
     """z -> a small map of many channels -> residual blocks, each doubling it -> an image.
 
     Args:
-        latent_dim, sample_shape, num_classes, conditioning: see `networks.build`. Labels
-            choose batch norm's scales and shifts; without batch norm an embedding of the
-            label stands beside z.
+        latent_dim, sample_shape, num_classes, condition_dim, conditioning: see
+            `networks.build`. Labels choose batch norm's scales and shifts; without batch norm
+            an embedding of the label stands beside z.
         width: channels of the map of the image's size, doubled at each halving.
         max_width: the most channels of any map.
         batch_norm: normalise before each activation.
@@ -53,17 +54,14 @@ def generator(
     blocks.check_conditioning(conditioning)
     doublings = blocks.halvings("resnet", sample_shape, LARGEST)
     widths = _widths("generator", width, max_width, doublings + 1)
-    normed, one_hot = _normalised if batch_norm else _unchanged, None
-    if batch_norm and num_classes is not None:
-        labels, x = blocks.label_input(num_classes), keras.Input((latent_dim,), name="latent")
-        inputs, one_hot = {"latent": x, "labels": labels}, ops.one_hot(labels, num_classes)
-    else:
-        inputs, x = blocks.latent_with_labels(latent_dim, num_classes)
+    normed = blocks.normalised if batch_norm else _unchanged
+    by_label = batch_norm and bool(num_classes or condition_dim)
+    inputs, x, condition = blocks.generator_inputs(latent_dim, num_classes, condition_dim, by_label)
     first = (*(side >> doublings for side in sample_shape[:2]), widths[doublings])
     x = layers.Reshape(first)(layers.Dense(blocks.size_of(first))(x))
     for level in reversed(range(doublings)):
-        x = _as_layer(_growing(widths[level], normed), [x, one_hot], f"block_{level}", remat)
-    x = layers.ReLU()(normed(x, one_hot))
+        x = _as_layer(_growing(widths[level], normed), [x, condition], f"block_{level}", remat)
+    x = layers.ReLU()(normed(x, condition))
     x = layers.Conv2D(sample_shape[-1], 3, padding="same")(x)
     images = layers.Activation("tanh", dtype="float32", name="images")(x)
     return keras.Model(inputs, images, name="generator")
@@ -73,6 +71,7 @@ def discriminator(
     *,
     sample_shape: tuple[int, ...],
     num_classes: int | None = None,
+    condition_dim: int | None = None,
     conditioning: str = "concat",
     width: int = 64,
     max_width: int = 512,
@@ -82,7 +81,7 @@ def discriminator(
     """An image -> residual blocks, each halving it, and one more -> a sum over places -> a logit.
 
     Args:
-        sample_shape, num_classes, conditioning: see `networks.build`.
+        sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
         width: channels of the first map, doubled at each halving.
         max_width: the most channels of any map.
         spectral_norm: normalise every linear layer (Miyato 2018), label embeddings excepted.
@@ -99,7 +98,8 @@ def discriminator(
     halvings = blocks.halvings("resnet", sample_shape, LARGEST, channels=None)
     widths = _widths("discriminator", width, max_width, halvings)
     conv, dense = blocks.conv_maker(spectral_norm), blocks.dense_maker(spectral_norm)
-    images, labels = keras.Input(sample_shape, name="images"), blocks.label_input(num_classes)
+    images = keras.Input(sample_shape, name="images")
+    labels = blocks.label_input(num_classes, condition_dim)
     x = blocks.image_with_label(images, labels, num_classes, conditioning)
     for level in range(halvings):
         body = _shrinking(widths[level], conv, halve=True, activate=level > 0)
@@ -120,9 +120,9 @@ def _growing(width: int, normed: Callable) -> Callable:
         layers.Conv2D, width, 3, padding="same", kernel_initializer=_strong(), **options
     )
 
-    def block(x, one_hot=None):
-        main = conv()(_doubled(layers.ReLU()(normed(x, one_hot))))
-        main = conv()(layers.ReLU()(normed(main, one_hot)))
+    def block(x, condition=None):
+        main = conv()(_doubled(layers.ReLU()(normed(x, condition))))
+        main = conv()(layers.ReLU()(normed(main, condition)))
         # A 1x1 convolution commutes with doubling, and takes a quarter of the work before it.
         side = _doubled(layers.Conv2D(width, 1, **options)(x))
         return layers.Add()([main, side])
@@ -166,14 +166,7 @@ def _as_layer(block: Callable, tensors: list, name: str, remat: bool):
     return (Recomputed(layer, name=f"recomputed_{name}") if remat else layer)(tensors)
 
 
-def _normalised(x, one_hot):
-    """Batch norm, with scales and shifts of the class where there are classes."""
-    if one_hot is None:
-        return layers.BatchNormalization()(x)
-    return ConditionalBatchNormalization()([x, one_hot])
-
-
-def _unchanged(x, one_hot):
+def _unchanged(x, condition):
     return x
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 from scipy.special import expit
 
-from keras_gan import sampling
+from keras_gan import players, sampling
 from keras_gan.errors import ConfigError
 from keras_gan.gan import GAN
 from keras_gan.theory import divergences
@@ -97,7 +97,8 @@ class Observer:
 
     def _logits(self, points: np.ndarray) -> np.ndarray:
         points = np.asarray(points, np.float32)
-        return np.ravel(self.gan.discriminator({"images": points}, training=False))
+        outputs = self.gan.discriminator({"images": points}, training=False)
+        return np.ravel(players.named_outputs(outputs)["logits"])
 
     def _generated(self, latents: np.ndarray) -> np.ndarray:
         return np.asarray(self.gan.generator({"latent": latents}, training=False))

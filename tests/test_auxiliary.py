@@ -1,0 +1,268 @@
+"""Losses beside the game's, the outputs of D that they look at, and what G learns of labels."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from test_networks import built
+
+from keras_gan import auxiliary, batches, building, engine, load_config, networks
+from keras_gan.errors import ConfigError
+from keras_gan.gan import GAN
+
+RNG = np.random.default_rng(0)
+IMAGES = RNG.uniform(-1, 1, size=(32, 8, 8, 1)).astype("float32")
+LABELS = (np.arange(32) % 3).astype("int32")
+FAMILIES = list(networks.FAMILIES)
+
+
+def game(conditioning="classifier", losses=None, options=None, **built_with):
+    """A small compiled game with class logits and features."""
+    keras.utils.set_random_seed(0)
+    players = networks.build(
+        "mlp", latent_dim=4, sample_shape=(8, 8, 1), num_classes=3, conditioning=conditioning,
+        class_logits=True, features=True, generator={"hidden": [8], "activations": ["relu"]},
+        discriminator={"hidden": [8], "activations": ["relu"]}, **built_with,
+    )  # fmt: skip
+    gan = GAN(*players, **(options or {}))
+    gan.compile("sgd", "sgd", auxiliary={"classifier": {}} if losses is None else losses)
+    return gan
+
+
+# ------------------------------------------------------------------ closed forms
+
+
+@pytest.mark.parametrize(
+    "labels, expected",
+    [([0, 1], (np.log(2) + np.log(4)) / 2), ([-1, 1], np.log(4)), ([-1, -1], 0.0)],
+)
+def test_the_classifiers_loss_is_the_cross_entropy_of_rows_with_a_label(labels, expected):
+    told = {"class_logits": tf.constant([[0.0, 0.0], [np.log(3.0), 0.0]], tf.float32)}
+    loss = auxiliary.Classifier().discriminator_loss(told, tf.constant(labels), told, None)
+    np.testing.assert_allclose(loss, expected, rtol=1e-6)
+    both = auxiliary.Classifier().discriminator_loss(
+        told, tf.constant(labels), told, tf.constant([0, 0])
+    )
+    np.testing.assert_allclose(both, expected + (np.log(2) + np.log(4 / 3)) / 2, rtol=1e-6)
+
+
+def test_feature_matching_compares_means():
+    real = {"features": tf.constant([[1.0, 3.0], [3.0, 5.0]])}
+    fake = {"features": tf.constant([[1.0, -1.0], [-1.0, 1.0]])}
+    loss = auxiliary.FeatureMatching().generator_loss(real, fake, None)
+    np.testing.assert_allclose(loss, (2.0**2 + 4.0**2) / 2)
+
+
+# ------------------------------------------------------------------ what D says
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_tells_classes_and_features(family):
+    _, judge = built(
+        family, num_classes=10, conditioning="classifier", features=True,
+        discriminator={"spectral_norm": True},
+    )  # fmt: skip
+    assert [t.name for t in judge.inputs] == ["images"]
+    images = tf.constant(RNG.uniform(-1, 1, size=(3, 28, 28, 1)), tf.float32)
+    said = judge({"images": images})
+    assert sorted(said) == ["class_logits", "features", "logits"]
+    assert {k: v.dtype.name for k, v in said.items()} == dict.fromkeys(said, "float32")
+    assert (said["logits"].shape, said["class_logits"].shape) == ((3, 1), (3, 10))
+    _, plain = built(family)
+    assert not isinstance(plain.output, dict)
+
+
+def test_k_plus_one_classes_decide_what_is_real():
+    _, judge = built("mlp", num_classes=10, conditioning="none", class_logits=True, k_plus_one=True)
+    said = judge({"images": tf.constant(RNG.normal(size=(5, 28, 28, 1)), tf.float32)})
+    z = np.exp(said["class_logits"]).sum(axis=1)
+    np.testing.assert_allclose(tf.sigmoid(said["logits"])[:, 0], z / (z + 1), rtol=1e-5)
+    names = {weight.path.split("/")[0] for weight in judge.weights}
+    assert "logits" not in names  # no layer that nothing looks at
+
+
+@pytest.mark.parametrize("family", ["mlp", "dcgan", "resnet"])
+def test_conditional_batch_norm_gives_each_class_a_scale_and_a_shift(family):
+    options = {} if family == "resnet" else {"conditional_batch_norm": True}
+    generator, _ = built(family, num_classes=4, generator=options)
+    kinds = [type(x).__name__ for x in generator._flatten_layers()]
+    assert "ConditionalBatchNormalization" in kinds
+    assert "label_embedding" not in [x.name for x in generator.layers]
+    latent = np.full((2, 8), 0.3, "float32")
+    for weight in generator.weights:
+        if weight.path.endswith("beta"):
+            weight.assign(RNG.normal(size=weight.shape))
+    images = generator({"latent": latent, "labels": np.array([1, 2])})
+    assert not np.allclose(images[0], images[1])
+
+
+def test_conditional_batch_norm_needs_labels():
+    with pytest.raises(ConfigError, match="conditional_batch_norm` needs labels"):
+        built("mlp", generator={"conditional_batch_norm": True})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("conditioning", ["concat", "projection"])
+def test_one_hot_vectors_are_what_ids_are(family, conditioning):
+    ids = built(family, num_classes=4, conditioning=conditioning)
+    vectors = built(family, condition_dim=4, conditioning=conditioning)
+    labels = np.array([3, 0, 1])
+    latent = RNG.normal(size=(3, 8)).astype("float32")
+    images = RNG.uniform(-1, 1, size=(3, 28, 28, 1)).astype("float32")
+    for one, other, name, given in (
+        (ids[0], vectors[0], "latent", latent),
+        (ids[1], vectors[1], "images", images),
+    ):
+        other.set_weights(one.get_weights())
+        wanted = one({name: given, "labels": labels})
+        found = other({name: given, "labels": np.eye(4, dtype="float32")[labels]})
+        np.testing.assert_array_equal(found, wanted)
+
+
+# ------------------------------------------------------------------ the game
+
+
+def test_both_players_learn_the_classes():
+    """Images of three grey levels, a class each: the classifier's losses of both fall."""
+    gan = game()
+    gan.compile(
+        keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-2), auxiliary={"classifier": {}}
+    )
+    images = (np.ones((32, 8, 8, 1)) * (LABELS[:, None, None, None] - 1)).astype("float32")
+    first = {k: float(v) for k, v in gan.train_step((images, LABELS)).items()}
+    for _ in range(60):
+        gan.reset_metrics()
+        last = {k: float(v) for k, v in gan.train_step((images, LABELS)).items()}
+    for name in ("auxiliary/classifier/discriminator", "auxiliary/classifier/generator"):
+        assert last[name] < 0.5 * first[name]
+
+
+@pytest.mark.parametrize("objective", ["minimax", "hinge", "relativistic", "wasserstein"])
+@pytest.mark.parametrize("conditioning", ["classifier", "projection", "none"])
+def test_any_objective_with_any_conditioning(objective, conditioning):
+    gan = game(conditioning)
+    losses = {"classifier": {"weight": 0.5}, "feature_matching": {"weight": 2.0}}
+    gan.compile(
+        "sgd", "sgd", objective=objective, auxiliary=losses, penalties={"r1": {"weight": 0.1}}
+    )
+    said = gan.train_step((IMAGES, LABELS))
+    assert all(np.isfinite(value) for value in said.values())
+    parts = ["auxiliary/feature_matching/generator", "auxiliary/classifier/generator"]
+    assert set(parts) < set(said)
+    assert (float(said[parts[1]]) == 0.0) == (conditioning == "none")
+
+
+def test_alone_it_stands_in_the_place_of_the_games_loss_of_g():
+    gan = game("none", {"feature_matching": {"weight": 3.0, "alone": True}})
+    said = gan.train_step(IMAGES)
+    assert float(said["loss/generator"]) == float(said["auxiliary/feature_matching/generator"]) > 0
+
+
+def test_a_minibatch_in_parts_has_the_gradients_of_the_whole():
+    whole, parts = game(), game(options={"accumulate": 2})
+    for gan in (whole, parts):
+        gan.train_step((IMAGES, LABELS))
+    for one, other in zip(whole.discriminator.weights, parts.discriminator.weights, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_labelled_images_alone_teach_the_classes():
+    """The rest of the minibatch needs no labels, and its game is the same."""
+    gan = game("none")
+    gan.know(IMAGES[:3], LABELS[:3])
+    assert not gan.uses_labels
+    said = gan.train_step(IMAGES)
+    without = game("none", {})
+    np.testing.assert_allclose(said["V(D,G)"], without.train_step(IMAGES)["V(D,G)"], rtol=1e-5)
+    known = gan._drawn_known(IMAGES, 0)
+    assert known[0].shape == IMAGES.shape
+    for image, label in zip(*(np.asarray(x) for x in known), strict=True):
+        assert np.array_equal(image, IMAGES[label])  # of the first three, label = row
+
+
+def test_the_discriminators_average_follows_it():
+    gan = game(options={"discriminator_ema_decay": 0.5})
+    assert gan.classifier is gan.discriminator_ema
+    start = gan.discriminator.get_weights()
+    gan.train_step((IMAGES, LABELS))
+    end = gan.discriminator.get_weights()
+    # After the first round the decay is (1 + 0) / (10 + 0).
+    for average, a, b in zip(gan.classifier.get_weights(), start, end, strict=True):
+        np.testing.assert_allclose(average, 0.1 * a + 0.9 * b, atol=1e-6)
+    assert game().classifier is not None
+
+
+# ------------------------------------------------------------------ order of the data
+
+
+def test_balanced_rows_are_of_all_classes_alike():
+    labels = np.array([0] * 50 + [1] * 8 + [5] * 2)
+    order = tf.random.experimental.stateless_shuffle(tf.range(60), [1, 2])
+    rows = batches.balanced(order, labels, tf.constant([3, 4])).numpy()
+    assert np.unique(labels[rows], return_counts=True)[1].tolist() == [20, 20, 20]
+    common = rows[labels[rows] == 0]
+    assert len(set(common)) == 20  # none twice before all were there
+    # Of 8 rows, 20 times drawn, each is there 2 or 3 times; of 2 rows, each 10 times.
+    assert set(np.unique(rows[labels[rows] == 1], return_counts=True)[1]) == {2, 3}
+    assert np.unique(rows[labels[rows] == 5], return_counts=True)[1].tolist() == [10, 10]
+    again = batches.balanced(order, labels, tf.constant([3, 4])).numpy()
+    assert np.array_equal(rows, again)
+
+
+def test_every_epoch_is_balanced_and_another_one():
+    labels = np.array([0] * 50 + [1] * 10)
+    schedule = engine.Schedule(60, 6, 2, 5, seed=0, balanced=labels)
+    blocks = [rows.numpy().ravel() for rows, _ in schedule.blocks(0)]
+    epochs = np.concatenate(blocks[:2]), np.concatenate(blocks[2:])
+    for rows in epochs:
+        assert np.bincount(labels[rows]).tolist() == [30, 30]
+    assert not np.array_equal(*epochs)
+    later = [rows.numpy().ravel() for rows, _ in schedule.blocks(1)]  # as a resumed run draws
+    assert np.array_equal(np.concatenate(later), epochs[1])
+
+
+# ------------------------------------------------------------------ what does not fit
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ({"classifer": {}}, "no auxiliary loss `classifer`.* Did you mean `classifier`"),
+        ({"classifier": {"wieght": 1}}, "no option `wieght`.*Did you mean `weight`"),
+        ({"classifier": {"weight": -1}}, "`weight` should be >= 0. Received: -1.0"),
+        ({"classifier": {"k_plus_one": 3}}, "k_plus_one` should be true or false"),
+        (["classifier"], "`auxiliary` should be a table"),
+    ],
+)
+def test_losses_that_there_are_not(given, message):
+    with pytest.raises(ConfigError, match=message):
+        auxiliary.get(given)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"network.conditioning": "concat", "auxiliary.classifier.weight": 1},
+         "labels that D does not see"),
+        ({"network.conditioning": "projection", "auxiliary.classifier.k_plus_one": True},
+         "labels that D does not see"),
+        ({"network.conditioning": "classifier", "training.packing": 2}, "no auxiliary.classifier"),
+        ({"data.labels_per_class": 3}, "no effect without auxiliary.classifier"),
+        ({"data.labels_per_class": 3, "network.conditioning": "classifier"},
+         "needs network.conditioning=none"),
+    ],
+)  # fmt: skip
+def test_settings_that_do_not_fit_each_other(settings, message):
+    from keras_gan.config import override
+
+    config = override(load_config("digits"), settings)
+    with pytest.raises(ConfigError, match=message):
+        building.check(config)
+
+
+def test_networks_that_do_not_say_what_is_looked_at():
+    gan = GAN(*networks.build("mlp", latent_dim=4, sample_shape=(8, 8, 1)))
+    with pytest.raises(ConfigError, match="needs a discriminator that returns `features`"):
+        gan.compile("sgd", "sgd", auxiliary={"feature_matching": {}})
+    with pytest.raises(ConfigError, match="should tell them"):
+        game(losses={})

@@ -1,0 +1,39 @@
+"""Every command of docs/conditioning.md and docs/semi_supervised.md runs, on less data."""
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import invoke, npz, real_data
+
+DOCS = Path(__file__).parents[1] / "docs"
+SHORT = ("--epochs=1", "--set=data.split=train[:512]", "--set=output.held_out_every_epochs=0")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page, recipe, count",
+    [("conditioning", "mnist_conditional", 9), ("semi_supervised", "mnist_semi", 5)],
+)
+def test_every_command_runs(page, recipe, count, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(real_data("tensorflow_datasets")))
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path / "cache"))
+    npz(tmp_path / "images.npz", count=80, labels=np.random.default_rng(0).normal(size=(80, 4)))
+    np.save("wishes.npy", np.zeros((2, 4)))
+    assert invoke("fit", recipe, "--run-dir=RUN", *SHORT).exit_code == 0
+    commands = re.findall(r"^    keras-gan (.*)", (DOCS / f"{page}.md").read_text(), re.MULTILINE)
+    assert len(commands) == count
+    for command in commands:
+        arguments = shlex.split(command.replace("labels_per_class=100", "labels_per_class=20"))
+        if arguments[0] == "fit":
+            arguments += SHORT if "--data" not in arguments else SHORT[:1]
+        if arguments[0] == "evaluate":
+            arguments += ["--count=1000"]
+        if arguments[0] == "probe":
+            arguments = [a.replace("1000", "200") for a in arguments]
+            arguments += [] if "--labels" in arguments else ["--labels=10", "--labels=all"]
+        done = invoke(*arguments)
+        assert done.exit_code == 0, f"{command}: {done.stderr}"

@@ -1,0 +1,79 @@
+"""Figures of each class: label accuracy and Frechet distance, with known answers."""
+
+import numpy as np
+import pytest
+
+from keras_gan.data import Source
+from keras_gan.errors import EvaluationError
+from keras_gan.evaluation import metrics, report
+from keras_gan.evaluation.cache import Cache
+from keras_gan.evaluation.evidence import Evidence
+from keras_gan.evaluation.extractors import Extractor
+
+RNG = np.random.default_rng(0)
+NAMES = ("cat", "dog")
+
+
+def judge(images):
+    """Two pixels are the features, the third one is the class that is seen."""
+    rows = images.reshape(len(images), 3).astype(np.float32)
+    return rows[:, :2], np.eye(2, dtype=np.float32)[rows[:, 2].astype(int)]
+
+
+def source(seed):
+    labels = (np.arange(400) % 2).astype(np.int32)
+    pixels = np.random.default_rng(seed).integers(100, 150, size=(400, 1, 3, 1)).astype(np.uint8)
+    pixels[:, 0, 2, 0] = labels
+    return Source("toy", pixels, labels, NAMES)
+
+
+@pytest.fixture
+def evidence(tmp_path):
+    """Test images for samples; those of dogs shifted by 4, a quarter of them seen as cats."""
+    train, test = source(1), source(2)
+    images = test.images.copy()
+    dogs = np.flatnonzero(test.labels == 1)
+    images[dogs, 0, 0] += 4
+    images[dogs[:50], 0, 2] = 0
+    return Evidence(
+        samples=images / np.float32(127.5) - 1.0,
+        images=images,
+        labels=test.labels,
+        train=train,
+        test=test,
+        extractor=Extractor("toy", judge, accuracy=0.99),
+        cache=Cache(train, test, root=tmp_path),
+    )
+
+
+def test_the_share_of_samples_that_are_the_label_asked_for(evidence):
+    found = {f.name: f for f in metrics.score(evidence)}["labels_toy_400"]
+    assert found.value == 1 - 50 / 400
+    assert found.error == pytest.approx(np.sqrt(0.875 * 0.125 / 400))
+    assert found.floor == 0.99
+    assert found.by_class == {"cat": (1.0, 1.0), "dog": (0.75, 1.0)}
+
+
+def test_the_frechet_distance_of_each_class_and_their_mean(evidence):
+    (found,) = metrics.classes(evidence)
+    assert found.name == "intra_fd_toy_400"
+    (cat, cat_floor), (dog, dog_floor) = (found.by_class[name] for name in NAMES)
+    assert cat == pytest.approx(0.0, abs=1e-6)
+    assert dog == pytest.approx(16.0)  # equal covariances, means 4 apart
+    assert found.value == pytest.approx(8.0)
+    assert found.floor == pytest.approx((cat_floor + dog_floor) / 2)
+    assert 0 < found.floor < 8
+
+
+def test_the_report_has_a_row_a_class(evidence):
+    page = report._classes([*metrics.score(evidence), *metrics.classes(evidence)])
+    assert page.count("<tr>") == 3
+    assert "<td>dog</td><td class=number>0.75</td><td class=number>1</td>" in page
+    assert report._classes([]) == ""
+
+
+def test_samples_that_were_not_asked_for(evidence):
+    import dataclasses
+
+    with pytest.raises(EvaluationError, match="were not asked for by classes"):
+        metrics.classes(dataclasses.replace(evidence, labels=None))
