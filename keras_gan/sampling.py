@@ -60,7 +60,7 @@ def sample(
         ConfigError: a label for a run without labels, or one that it does not have.
         RunError: the run has no whole checkpoint.
     """
-    labels = _labels(run, count, label)
+    labels = labels_of(run, count, label)
     latent = draw_latents(run.gan, count, seed)
     arrays = {"latents": latent, **({} if labels is None else {"labels": labels})}
     arrays["samples"] = run_batched(run.generator, inputs(run.gan, latent, labels))
@@ -74,7 +74,7 @@ def interpolation(
 
     Returns and raises as `sample`; a path keeps its label.
     """
-    labels = _labels(run, rows, label)
+    labels = labels_of(run, rows, label)
     ends = draw_latents(run.gan, 2 * rows, seed)
     paths = latents.interpolate(run.gan.latent_distribution, ends[:rows], ends[rows:], steps)
     latent = paths.reshape(rows * steps, -1)
@@ -84,7 +84,11 @@ def interpolation(
     return arrays
 
 
-def _labels(run: Run, count: int, label: str | int | np.ndarray | None) -> np.ndarray | None:
+def labels_of(run: Run, count: int, label: str | int | np.ndarray | None) -> np.ndarray | None:
+    """A label by its name or id, as int32 (count,) ids; all in turn without one.
+
+    None for an unconditional run. Raises as `sample`.
+    """
     if not run.conditional:
         if label is not None:
             raise ConfigError(
