@@ -16,6 +16,7 @@ from keras_gan.inversion.operators import Downsample, Identity, Mask, Noise
 from keras_gan.inversion.priors import PRIORS
 from keras_gan.inversion.search import Settings, posterior, search
 from keras_gan.latents import DISTRIBUTIONS, UNIFORM_BOUND
+from keras_gan.pictures import to_uint8
 
 SHAPE, DIM = (4, 4, 1), 3
 RANDOM = np.random.default_rng(0)
@@ -195,18 +196,16 @@ def test_invert_writes_originals_reconstructions_latents_and_errors(plain_run, c
 
 
 def test_samples_of_the_run_are_found_again(conditional_run, cli):
-    drawn = sampling.sample(load(conditional_run), 4, seed=5)
+    drawn, others = (sampling.sample(load(conditional_run), 4, seed=seed) for seed in (5, 6))
     Path("in").mkdir()
-    from keras_gan.pictures import to_uint8
-
     for n, image in enumerate(to_uint8(drawn["samples"])):
         save(f"in/{n}.png", image[..., 0])
     labels = [f"--label={n}" for n in drawn["labels"]]
     assert cli("invert", conditional_run, "in", *labels).exit_code == 0
     told = json.loads(Path("inverted/invert.json").read_text())
     assert [row["label"] for row in told["images"]] == ["0", "1", "2", "3"]
-    # Any other sample of these little trained networks is some 25 dB away.
-    assert told["mean"]["psnr"] > 35
+    apart = figures.psnr(figures.mse(others["samples"], drawn["samples"])).mean()
+    assert told["mean"]["psnr"] > apart + 10  # what the prior takes away is less than that
 
 
 def test_larger_pictures_are_resized_and_that_is_told(plain_run, cli):

@@ -14,7 +14,7 @@ from keras_gan import __version__
 from keras_gan.cli.evaluate import evaluate
 from keras_gan.cli.export import export
 from keras_gan.cli.fit import fit
-from keras_gan.cli.inversion import invert, restore
+from keras_gan.cli.inversion import edit, invert, restore
 from keras_gan.cli.launch import launch
 from keras_gan.cli.lists import datasets, recipes, runs
 from keras_gan.cli.sample import sample
@@ -94,6 +94,7 @@ for command in (
     sample,
     evaluate,
     invert,
+    edit,
     restore,
     theory,
     export,

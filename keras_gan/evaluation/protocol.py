@@ -109,7 +109,7 @@ def evaluate(
     """
     protocol.check()
     progress("real images", 0, 1)
-    train, test, seen = _sources(run, protocol)
+    train, test, seen = sources(run, protocol)
     progress("samples", 0, 1)
     base = _drawn(run, protocol, train, test, seen)
     plan = _plan(protocol, train)
@@ -211,7 +211,7 @@ def _labels(run: Run, seen: Source, protocol: Protocol) -> np.ndarray | None:
     return np.random.default_rng(protocol.seed).permutation(np.sort(seen.labels)[spaced])
 
 
-def _sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None, slice]:
+def sources(run: Run, protocol: Protocol) -> tuple[Source, Source | None, slice]:
     """(training images, test images or None, the training images that the run has seen).
 
     All of the training split, of which the run may have seen a part. Where there is no
