@@ -57,6 +57,7 @@ class NetworkConfig:
     conditioning: Literal["none", "concat", "projection"] = "none"
     generator: dict[str, Any] = _field({})
     discriminator: dict[str, Any] = _field({})
+    encoder: dict[str, Any] | None = None  # trained with G (BiGAN): {} for its default options
 
 
 @dataclasses.dataclass(frozen=True)

@@ -53,6 +53,9 @@ class GAN(keras.Model):
     Args:
         generator: `latent` (batch, latent_dim) (, `labels` (batch,)) -> images.
         discriminator: `images` (, `labels`) -> logits.
+        encoder: `images` -> latents (batch, latent_dim), trained together with G. D then sees
+            pairs, (x, E(x)) as real and (G(z), z) as generated, each as one vector
+            (see `players.paired`).
         latent_distribution: a name of `latents.DISTRIBUTIONS`, all of unit variance.
         discriminator_steps: updates of D in a round, the paper's k; each sees
             fresh real images and fresh latents.
@@ -78,7 +81,8 @@ class GAN(keras.Model):
     Raises:
         ConfigError: settings that do not fit the networks.
 
-    Source: Goodfellow 2014, Algorithm 1; Mirza and Osindero 2014 for labels.
+    Source: Goodfellow 2014, Algorithm 1; Mirza and Osindero 2014 for labels; Donahue 2017
+    (BiGAN) and Dumoulin 2017 (ALI) for the encoder.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class GAN(keras.Model):
         generator: keras.Model,
         discriminator: keras.Model,
         *,
+        encoder: keras.Model | None = None,
         latent_distribution: str = "normal",
         discriminator_steps: int = 1,
         updates: Literal["alternating", "simultaneous"] = "alternating",
@@ -111,12 +116,16 @@ class GAN(keras.Model):
         self.ema_decay = ema_decay
         self.seed = seed
         self._check_settings()
-        players.check_networks(generator, discriminator, packing)
+        players.check_networks(generator, discriminator, packing, encoder)
+        if encoder is not None and augment:
+            raise ConfigError("`augment` is for images, but with an encoder D sees pairs.")
         augmentation.check(flip, augment, generator.output_shape[1:])
         self.augment = tuple(augment)
         self.generator = generator
         self.discriminator = discriminator
+        self.encoder = encoder
         self.generator_ema = averages.copy_of(generator) if ema_decay else None
+        self.encoder_ema = averages.copy_of(encoder) if ema_decay and encoder is not None else None
         inputs = players.named_inputs(generator)
         self.latent_dim = inputs["latent"].shape[-1]
         self.conditional = "labels" in inputs
@@ -132,7 +141,9 @@ class GAN(keras.Model):
         #: Whether XLA compiles each update's gradients by themselves (see `engine`).
         self.jit_gradients = False
         # Builds the model: Keras saves no weights of one that was never called.
-        self({n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in inputs.items()})
+        made = self({n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in inputs.items()})
+        if encoder is not None:
+            self.inverter({"images": made})
 
     @property
     def sampler(self) -> keras.Model:
@@ -140,9 +151,20 @@ class GAN(keras.Model):
         return self.generator if self.generator_ema is None else self.generator_ema
 
     @property
+    def inverter(self) -> keras.Model | None:
+        """The encoder to find latents with: the averaged one where there is one."""
+        return self.encoder if self.encoder_ema is None else self.encoder_ema
+
+    @property
+    def _makers(self) -> list[keras.Model]:
+        """What is trained against D."""
+        return [self.generator] if self.encoder is None else [self.generator, self.encoder]
+
+    @property
     def moving_state(self) -> list[keras.Variable]:
         """What moves without a gradient: moving statistics, the u of spectral norm."""
-        networks = (self.generator, self.discriminator, self.generator_ema)
+        averaged = (self.generator_ema, self.encoder_ema)
+        networks = (*self._makers, self.discriminator, *averaged)
         return [v for n in networks if n is not None for v in n.non_trainable_weights]
 
     def call(self, inputs, training=False):
@@ -178,8 +200,8 @@ class GAN(keras.Model):
             generator_optimizer, str
         ):
             raise ConfigError("Each player should have an optimizer of its own.")
-        self.generator_optimizer = optimizers.for_network(generator_optimizer, self.generator)
-        self.discriminator_optimizer = optimizers.for_network(
+        self.generator_optimizer = optimizers.for_networks(generator_optimizer, *self._makers)
+        self.discriminator_optimizer = optimizers.for_networks(
             discriminator_optimizer, self.discriminator
         )
         for name in self._metric_names():
@@ -190,12 +212,13 @@ class GAN(keras.Model):
         return {
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
             **{name: getattr(self, name) for name in _SETTINGS},
         }
 
     @classmethod
     def from_config(cls, config):
-        for role in ("generator", "discriminator"):
+        for role in ("generator", "discriminator", "encoder"):
             config[role] = keras.saving.deserialize_keras_object(config[role])
         return cls(**config)
 
@@ -225,16 +248,18 @@ class GAN(keras.Model):
 
         latent = self._latents(real_images, use=last + 1)
         generator_update, generator_report = self._generator_gradients(
-            latent, labels, report.pop("real_logits"), use=last + 1
+            real_images, latent, labels, report.pop("real_logits"), use=last + 1
         )
         if self.updates == "simultaneous":
             self.discriminator_optimizer.apply(*discriminator_update)
         self.generator_optimizer.apply(*generator_update)
 
-        if self.generator_ema is not None:
-            averages.follow(
-                self.generator_ema, self.generator, self.ema_decay, self.iteration.value
-            )
+        for average, network in (
+            (self.generator_ema, self.generator),
+            (self.encoder_ema, self.encoder),
+        ):
+            if average is not None:
+                averages.follow(average, network, self.ema_decay, self.iteration.value)
         self.iteration.assign_add(1)
         return self._measure({**report, **generator_report})
 
@@ -246,8 +271,11 @@ class GAN(keras.Model):
             real_images, latent, labels = minibatch
             own = use * self.accumulate + part
             fake_images = self._generate(latent, labels, own, update_state=False)
+            code = self._encode(real_images, own, update_state=False)
             real_images = self._noisy(batches.packed(real_images, self.packing), 2 * own)
             fake_images = self._noisy(batches.packed(fake_images, self.packing), 2 * own + 1)
+            real_images = self._paired(real_images, code)
+            fake_images = self._paired(fake_images, latent)
             with tf.GradientTape() as tape:
                 # Penalties first, before D's state moves: they are those of the same D.
                 penalties = self._penalties(real_images, fake_images, labels, own)
@@ -270,25 +298,45 @@ class GAN(keras.Model):
         )
         return (gradients, variables), report
 
-    def _generator_gradients(self, latent, labels, real_logits, use):
-        """G's gradients through D, and what to report."""
-        variables = self.generator.trainable_variables
+    def _generator_gradients(self, real_images, latent, labels, real_logits, use):
+        """G's gradients (and E's) through D, and what to report."""
+        variables = [v for maker in self._makers for v in maker.trainable_variables]
         real_logits = tf.stop_gradient(real_logits) if self.objective.uses_real_logits else None
 
         def gradients_of(minibatch, part, update_state):
-            latent, labels, real_logits = minibatch
+            real_images, latent, labels, real_logits = minibatch
             own = use * self.accumulate + part
             with tf.GradientTape() as tape:
                 fake_images = self._generate(latent, labels, own, update_state)
                 fake_images = self._noisy(batches.packed(fake_images, self.packing), 2 * own)
+                fake_images = self._paired(fake_images, latent)
                 fake_logits = self._discriminate(fake_images, labels, 3 * own, update_state=False)
-                loss = self.objective.generator_loss(real_logits, fake_logits)
+                if self.encoder is None:
+                    loss = self.objective.generator_loss(real_logits, fake_logits)
+                else:
+                    loss = self._loss_of_both(real_images, fake_logits, own, update_state)
                 scaled = self.generator_optimizer.scale_loss(loss)
             return (tape.gradient(scaled, variables), loss), ()
 
-        (gradients, loss), _ = self._averaged(gradients_of, (latent, labels, real_logits))
+        real_images = real_images if self.encoder is not None else None
+        tensors = (real_images, latent, labels, real_logits)
+        (gradients, loss), _ = self._averaged(gradients_of, tensors)
         norm = optimizers.gradient_norm(gradients, self.generator_optimizer)
         return (gradients, variables), {"loss/generator": loss, "gradient_norm/generator": norm}
+
+    def _loss_of_both(self, real_images, fake_logits, own, update_state):
+        """What G and E minimise: G's loss, and G's loss with real and generated pairs swapped.
+
+        D tells (x, E(x)) from (G(z), z); who wants it to err wants that of both. Log-odds of
+        the swapped pairs are the negative ones.
+
+        Source: Donahue 2017, equation 3 and section 3.4; Dumoulin 2017, section 2.
+        """
+        code = self._encode(real_images, own, update_state)
+        pairs = self._paired(self._noisy(real_images, 2 * own + 1), code)
+        real_logits = self._discriminate(pairs, None, 3 * own + 1, update_state=False)
+        loss = self.objective.generator_loss
+        return loss(real_logits, fake_logits) + loss(-fake_logits, -real_logits)
 
     def _averaged(self, gradients_of, tensors):
         """What `accumulated` returns, with the gradients' means over all replicas."""
@@ -324,6 +372,17 @@ class GAN(keras.Model):
         if self.conditional:
             inputs["labels"] = labels
         return self._play(self.generator, inputs, 2 * use, update_state)
+
+    def _encode(self, images, use, update_state):
+        """E(x), or None where there is no encoder."""
+        if self.encoder is None:
+            return None
+        # Below 0, where no number is another network's.
+        return self._play(self.encoder, {"images": images}, -1 - use, update_state)
+
+    def _paired(self, images, latent):
+        """What D sees: images, or with an encoder pairs of images and latents."""
+        return images if self.encoder is None else players.paired(images, latent)
 
     def _discriminate_both(self, real_images, fake_images, labels, use, update_state):
         """D's logits of both minibatches, in one call unless D has batch statistics.

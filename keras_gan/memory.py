@@ -18,7 +18,7 @@ class Memory:
     """Bytes, by what they hold.
 
     Attributes:
-        weights: both networks and the averaged generator.
+        weights: the networks, the averaged ones too.
         optimizers: both optimizers' slots.
         gradients: those of the larger network; twice where they are summed over parts.
         activations: what the larger of the two updates keeps for its backward pass.
@@ -63,6 +63,11 @@ def estimate(gan: GAN, batch_size: int, data: int = 0) -> Memory:
     )
     networks = [gan.generator, gan.discriminator]
     average = gan.generator_ema.weights if gan.generator_ema is not None else []
+    if gan.encoder is not None:  # E and D on real pairs beside G and D on generated ones
+        networks.append(gan.encoder)
+        average = average + (gan.encoder_ema.weights if gan.encoder_ema is not None else [])
+        made = samples * _activations(gan.encoder) + seen * discriminator
+        updates = (updates[0], updates[1] + made)
     slots = [*gan.generator_optimizer.variables, *gan.discriminator_optimizer.variables]
     return Memory(
         weights=_size([w for n in networks for w in n.weights]) + _size(average),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -38,7 +39,13 @@ def play(
     return outputs, [(v, value) for v, value in values if value is not None]
 
 
-def check_networks(generator: Any, discriminator: Any, packing: int) -> None:
+def paired(images: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
+    """Images (batch, ...) and latents (batch, dim) side by side: float32 (batch, values + dim)."""
+    pixels = tf.reshape(tf.cast(images, tf.float32), (-1, math.prod(images.shape[1:])))
+    return tf.concat([pixels, tf.cast(latent, tf.float32)], axis=-1)
+
+
+def check_networks(generator: Any, discriminator: Any, packing: int, encoder: Any = None) -> None:
     """Checks that each is a network of its kind, and that they fit each other.
 
     Args:
@@ -46,6 +53,7 @@ def check_networks(generator: Any, discriminator: Any, packing: int) -> None:
         discriminator: should take `images`, samples of the generator's shape with
             `packing` times the channels (, `labels`), and return logits.
         packing: samples that D sees at once.
+        encoder: None, or takes `images` and returns latents; D's `images` are then pairs.
 
     Raises:
         ConfigError: naming the inputs or the shape that there should be.
@@ -64,12 +72,30 @@ def check_networks(generator: Any, discriminator: Any, packing: int) -> None:
         raise ConfigError("`packing` is for unconditional networks: D would see mixed labels.")
     made = generator.output_shape[1:]
     wanted = (*made[:-1], made[-1] * packing)
+    if encoder is not None:
+        _check_encoder(encoder, made, latent[-1], conditional, packing)
+        wanted = (math.prod(made) + latent[-1],)
     seen = tuple(named_inputs(discriminator)["images"].shape[1:])
     if wanted != seen:
+        pairs = "" if encoder is None else ", and a latent"
         raise ConfigError(
             f"The discriminator should take samples of shape {wanted} (the generator's, "
-            f"packing={packing}). Received: {seen}."
+            f"packing={packing}{pairs}). Received: {seen}."
         )
+
+
+def _check_encoder(
+    encoder: Any, made: tuple[int, ...], latent_dim: int, conditional: bool, packing: int
+) -> None:
+    _check_inputs("encoder", encoder, "images")
+    shapes = tuple(named_inputs(encoder)["images"].shape[1:]), tuple(encoder.output_shape[1:])
+    if shapes != (tuple(made), (latent_dim,)):
+        raise ConfigError(
+            f"The encoder should make latents of shape {(latent_dim,)} of samples of shape "
+            f"{tuple(made)}. Received: {shapes[1]} of {shapes[0]}."
+        )
+    if conditional or packing > 1:
+        raise ConfigError("An encoder needs networks without labels, and `packing` = 1.")
 
 
 def _check_inputs(role: str, network: Any, first: str) -> None:

@@ -50,6 +50,7 @@ class Training:
         classes = f", {source.num_classes} classes" if source.num_classes else ""
         kind = "images" if source.is_image else "points"
         sizes = [f"{n.count_params():,}" for n in (gan.generator, gan.discriminator)]
+        encoder = f", encoder {gan.encoder.count_params():,}" if gan.encoder is not None else ""
         labels = "" if not gan.conditional else f", labels by {config.network.conditioning}"
         penalties = "".join(
             f" + {p.name} {p.weight:g}" + (f" every {p.every}" if p.every > 1 else "")
@@ -66,7 +67,7 @@ class Training:
             (
                 "networks",
                 f"{config.network.family}{labels}: generator {sizes[0]}, "
-                f"discriminator {sizes[1]} parameters",
+                f"discriminator {sizes[1]}{encoder} parameters",
             ),
             (
                 "game",
@@ -333,6 +334,9 @@ def start_from(gan: GAN, path: str) -> None:
     pairs = [(gan.generator, other.sampler), (gan.discriminator, other.discriminator)]
     if gan.generator_ema is not None:
         pairs.append((gan.generator_ema, other.sampler))
+    if gan.encoder is not None and other.encoder is not None:
+        mine = [gan.encoder] if gan.encoder_ema is None else [gan.encoder, gan.encoder_ema]
+        pairs += [(network, other.inverter) for network in mine]
     for mine, theirs in pairs:
         shapes = [[tuple(w.shape) for w in network.weights] for network in (mine, theirs)]
         if shapes[0] != shapes[1]:

@@ -85,7 +85,7 @@ def test_a_linear_model_s_direction_is_found_where_there_is_one(plain_run, monke
 
 def test_a_classifier_s_labels_lead_there(plain_run, cli, monkeypatch):
     monkeypatch.setenv("KERAS_GAN_CACHE", "cache")
-    report, found = edited(cli, plain_run, "--image=train[:3]", "--towards-label=8", "--steps=3")
+    report, _ = edited(cli, plain_run, "--image=train[:3]", "--towards-label=8", "--steps=3")
     chances = np.array(report["probability_of_label"])
     assert chances.shape == (3, 3)
     assert report["label"] == "8"

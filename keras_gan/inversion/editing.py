@@ -98,7 +98,7 @@ def towards_label(run: Run, found: Found, label: str, steps: int, data_dir: str 
         raise ConfigError(
             f"None of {_SAMPLES:,} samples of {run.path} is a `{label}`: no way there."
         )
-    weights, offsets = model.coef_, model.intercept_
+    weights, offsets = _weights(model)
     own = np.searchsorted(model.classes_, _seen(judge, found.images, model.classes_))
     aim = np.searchsorted(model.classes_, target)
     direction, offset = weights[aim] - weights[own], offsets[aim] - offsets[own]
@@ -173,6 +173,14 @@ def _linear_model(run: Run, data_dir: str | None) -> tuple[LogisticRegression, f
     kept = _SAMPLES * 4 // 5
     model = LogisticRegression(max_iter=1000).fit(latent[:kept], classes[:kept])
     return model, float(model.score(latent[kept:], classes[kept:])), judge
+
+
+def _weights(model: LogisticRegression) -> tuple[np.ndarray, np.ndarray]:
+    """A row a class, (weights, offsets): scikit-learn has one row for two classes."""
+    if len(model.classes_) > 2:
+        return model.coef_, model.intercept_
+    signs = np.array([[-0.5], [0.5]])
+    return signs * model.coef_, signs[:, 0] * model.intercept_
 
 
 def _chances(judge: Any, images: np.ndarray) -> np.ndarray:

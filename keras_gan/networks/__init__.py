@@ -11,6 +11,7 @@ options in a recipe (`network.generator`, `network.discriminator`).
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,6 +36,7 @@ def build(
     num_classes: int | None = None,
     conditioning: str = "concat",
     packing: int = 1,
+    paired: bool = False,
     sample_mean: np.ndarray | None = None,
     generator: Mapping[str, Any] | None = None,
     discriminator: Mapping[str, Any] | None = None,
@@ -51,6 +53,7 @@ def build(
             has conditional batch norm (`resnet`).
         packing: samples that D sees at once (PacGAN, Lin 2018), stacked along
             the last axis.
+        paired: D sees (sample, latent) pairs as one vector, see `players.paired`.
         sample_mean: float32 `sample_shape` in [-1, 1], the mean training image,
             for builders that start from the pixel marginals.
         generator: the family's own options.
@@ -69,12 +72,37 @@ def build(
         "num_classes": num_classes,
         "conditioning": conditioning,
     }
-    packed = (*sample_shape[:-1], sample_shape[-1] * packing)
+    seen = (*sample_shape[:-1], sample_shape[-1] * packing)
+    if paired:
+        seen = (math.prod(sample_shape) + latent_dim,)
     mean = {"sample_mean": sample_mean} if takes_mean(family) else {}
     return (
         module.generator(**common, **mean, latent_dim=latent_dim, **(generator or {})),
-        module.discriminator(**{**common, "sample_shape": packed}, **(discriminator or {})),
+        module.discriminator(**{**common, "sample_shape": seen}, **(discriminator or {})),
     )
+
+
+def build_encoder(
+    family: str, *, latent_dim: int, sample_shape: tuple[int, ...], options: Mapping[str, Any]
+) -> keras.Model:
+    """Builds the third network of a bidirectional GAN: `images` -> float32 (batch, latent_dim).
+
+    Raises:
+        ConfigError: a family without an encoder, an unknown option, a wrong type.
+    """
+    check_encoder(family, options)
+    builder = module_of(family).encoder
+    return builder(latent_dim=latent_dim, sample_shape=tuple(sample_shape), **options)
+
+
+def check_encoder(family: str, options: Mapping[str, Any]) -> None:
+    """Raises ConfigError where a family has no encoder, or its encoder no such option."""
+    if not hasattr(module_of(family), "encoder"):
+        known = ", ".join(name for name, module in FAMILIES.items() if hasattr(module, "encoder"))
+        raise ConfigError(
+            f"`network.encoder`: {family} has no encoder. Families that have one: {known}."
+        )
+    _check_options(family, "encoder", options)
 
 
 def module_of(family: str):
@@ -91,16 +119,19 @@ def takes_mean(family: str) -> bool:
 
 def check_options(family: str, generator: Mapping, discriminator: Mapping) -> None:
     """Raises ConfigError where a family has no such option or it has the wrong type."""
-    module = module_of(family)
-    for role, given in (("generator", generator), ("discriminator", discriminator)):
-        known = options(getattr(module, role))
-        for name, value in given.items():
-            path = f"network.{role}.{name}"
-            if name not in known:
-                raise ConfigError(
-                    f"`{path}`: the {family} {role} has no such option.{suggestion(name, known)}"
-                )
-            check_value(path, value, known[name].annotation)
+    _check_options(family, "generator", generator)
+    _check_options(family, "discriminator", discriminator)
+
+
+def _check_options(family: str, role: str, given: Mapping[str, Any]) -> None:
+    known = options(getattr(module_of(family), role))
+    for name, value in given.items():
+        path = f"network.{role}.{name}"
+        if name not in known:
+            raise ConfigError(
+                f"`{path}`: the {family} {role} has no such option.{suggestion(name, known)}"
+            )
+        check_value(path, value, known[name].annotation)
 
 
 def options(builder: Callable) -> dict[str, inspect.Parameter]:
