@@ -1,6 +1,6 @@
 """How well images are inverted and restored, beside what is wanted of it.
 
-    python benchmarks/restore.py RUN [--count 200] [--samples 8] [--data-dir DIR]
+    python benchmarks/restore.py RUN [--count 200] [--samples 4] [--data-dir DIR]
 
 RUN is a trained run of `mnist`. The first images of its test split are looked at:
 
@@ -87,15 +87,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--samples", type=int, default=8)
+    parser.add_argument("--samples", type=int, default=4)
     parser.add_argument("--data-dir")
     options = parser.parse_args()
     run = load(options.run)
     train, test, _ = protocol.sources(run, protocol.Protocol(data_dir=options.data_dir))
     found = {"inverted": inverted(run, options), "hole_psnr": inpainted(run, options, train)}
-    classifier = extractors.get(
-        "classifier", run.config.data.name, train, test, Cache(train, test)
-    )
+    classifier = extractors.get("classifier", run.config.data.name, train, test, Cache(train, test))
     labels = test.labels[: options.count]
     found["accuracy"] = enlarged(run, options, classifier.judge, labels)
     hole, accuracy = found["hole_psnr"], found["accuracy"]

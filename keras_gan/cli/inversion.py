@@ -71,9 +71,14 @@ def _out(default: str) -> Callable:
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
+@click.option(
+    "--start",
+    type=click.Choice(["encoder", "samples"]),
+    help="encoder: one of the starts is what RUN's encoder says, the default where it has one.",
+)
 @_search_options("--steps")
 @_out("inverted")
-def invert(run, images, checkpoint, steps, restarts, seed, labels, data_dir, out) -> None:
+def invert(run, images, start, checkpoint, steps, restarts, seed, labels, data_dir, out) -> None:
     """Find the latents of images with the generator of RUN.
 
     IMAGEs are picture files, folders of them, and rows of the run's data: test[:16].
@@ -89,7 +94,7 @@ def invert(run, images, checkpoint, steps, restarts, seed, labels, data_dir, out
     folders.check(out, inverting.REPORT)
     given = _loaded(loading.load(opened, images, data_dir))
     settings = Settings(steps, restarts, seed)
-    found = inverting.invert(opened, given, labels, settings)
+    found = inverting.invert(opened, given, labels, settings, start)
     rows = inverting.write(out, opened, given, found, settings)
     for row in rows[:_MOST_LINES]:
         label = f"  label {row['label']}" if "label" in row else ""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
+from keras_gan import sampling
+from keras_gan.errors import ConfigError
 from keras_gan.inversion import figures, folders
 from keras_gan.inversion.images import Given
 from keras_gan.inversion.labels import choices
@@ -18,7 +20,13 @@ from keras_gan.runs import Run
 REPORT, STRIP, LATENTS = "invert.json", "strip.png", "latents.npz"
 
 
-def invert(run: Run, given: Given, labels: Sequence[str], settings: Settings) -> Found:
+def invert(
+    run: Run,
+    given: Given,
+    labels: Sequence[str],
+    settings: Settings,
+    start: Literal["encoder", "samples"] | None = None,
+) -> Found:
     """Finds the latents of images.
 
     Args:
@@ -26,13 +34,28 @@ def invert(run: Run, given: Given, labels: Sequence[str], settings: Settings) ->
         given: images of its shape.
         labels: see `labels.choices`.
         settings: how.
+        start: `encoder`: one of the starts is what the run's encoder says; `samples`: all are
+            samples' latents. By default `encoder` where the run has one.
 
     Raises:
-        ConfigError: labels that do not fit the run.
+        ConfigError: labels that do not fit the run, or a start that it does not have.
         RunError: no whole checkpoint.
     """
     allowed = choices(run, labels, len(given.images))
-    return search(run.gan, given.images, Identity(), allowed, settings)
+    begin = _start(run, given, start)
+    return search(run.gan, given.images, Identity(), allowed, settings, start=begin)
+
+
+def _start(run: Run, given: Given, start: str | None) -> np.ndarray | None:
+    encoder = run.gan.inverter
+    if start == "samples" or (start is None and encoder is None):
+        return None
+    if encoder is None:
+        raise ConfigError(
+            f"--start encoder: {run.path} was trained without one. Recipes with network.encoder "
+            "have it: mnist_bigan, for example."
+        )
+    return sampling.run_batched(encoder, {"images": given.images})
 
 
 def report(run: Run, given: Given, found: Found) -> list[dict[str, Any]]:

@@ -27,6 +27,7 @@ _STARTS, _CENTRES, _ERRORS = 3, 4, 5
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.99, 1e-8
 _RATE = 0.1  # of the first step, in standard deviations of z
 _MOST_ROWS, _MOST_VALUES = 4096, 2**22  # of samples that the program moves at once
+_RESTARTS_SHARE = 4  # a sample of the posterior has so many times fewer starts than its maximum
 _CANDIDATES, _MOST_CANDIDATE_VALUES = 4096, 2**26
 
 
@@ -83,10 +84,10 @@ def search(
         labels: int32 (images, choices), those that each image may have; None for an
             unconditional `gan`.
         settings: how.
-        start: float32 (images, latent_dim), one more start, or None.
+        start: float32 (images, latent_dim), one of the starts, or None; of unconditional ones.
         centre: float32 (images, latent_dim), of a normal prior; by default 0.
     """
-    starts = _Starts(gan, operator, labels, settings)
+    starts = _Starts(gan, operator, labels, settings, settings.restarts - (start is not None))
     program = _Program(gan, operator, settings)
     if centre is None:
         centre = np.zeros((len(observed), gan.latent_dim), np.float32)
@@ -97,7 +98,7 @@ def search(
         latent, chosen = starts.nearest(observed[rows], rows)
         if start is not None:
             latent = np.concatenate([start[rows, None], latent], axis=1)
-            chosen = np.concatenate([chosen[:, :1], chosen], axis=1)
+            chosen = np.concatenate([np.zeros((len(rows), 1), np.int32), chosen], axis=1)
         parts.append(program(latent, chosen, observed[rows], centre[rows], operator.of(rows)))
     found = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
     return Found(found[0], found[1] if gan.conditional else None, *found[2:])
@@ -114,8 +115,8 @@ def posterior(
     """The posterior's maximum, and samples that come near to samples of the posterior.
 
     Sample k is the maximum of another problem: noise of the likelihood's own variance is
-    added to what was seen, and the prior is put around a z that is drawn from it. That is
-    exact where G is linear and z normal, and draws from each mode's surroundings else.
+    added to what was seen, and the prior is put around a z that is drawn from it, with a
+    quarter of the starts. That is exact where G is linear and z normal, and draws from each mode's surroundings else.
 
     Args:
         gan, observed, operator, labels, settings: see `search`.
@@ -126,24 +127,24 @@ def posterior(
 
     Source: Oliver 1996 (randomized maximum likelihood); Papandreou and Yuille 2010.
     """
-    count, times = len(observed), 1 + samples
-    errors = tf.random.stateless_normal((samples, *observed.shape), (settings.seed, _ERRORS))
+    best = search(gan, observed, operator, labels, settings)
+    if not samples:
+        return best, np.empty((len(observed), 0, *best.images.shape[1:]), np.float32)
+    count = len(observed)
+    seeds = ((settings.seed, use) for use in (_ERRORS, _CENTRES))
+    errors = tf.random.stateless_normal((samples, *observed.shape), next(seeds)).numpy()
     shape = (samples * count, gan.latent_dim)
-    centres = latents.sample(gan.latent_distribution, shape, (settings.seed, _CENTRES))
-    deviation = math.sqrt(_variance(operator, settings))
-    changed = (observed + deviation * errors.numpy()).reshape(-1, *observed.shape[1:])
-    found = search(
+    centres = latents.sample(gan.latent_distribution, shape, next(seeds)).numpy()
+    changed = observed + math.sqrt(_variance(operator, settings)) * errors
+    drawn = search(
         gan,
-        np.concatenate([observed, changed]),
-        operator.of(np.tile(np.arange(count), times)),
-        None if labels is None else np.tile(labels, (times, 1)),
-        settings,
-        centre=np.concatenate([np.zeros((count, gan.latent_dim), np.float32), centres.numpy()]),
+        changed.reshape(-1, *observed.shape[1:]),
+        operator.of(np.tile(np.arange(count), samples)),
+        None if labels is None else np.tile(labels, (samples, 1)),
+        dataclasses.replace(settings, restarts=math.ceil(settings.restarts / _RESTARTS_SHARE)),
+        centre=centres,
     )
-    whole = found.images.reshape(times, count, *found.images.shape[1:])
-    fields = (found.latents, found.labels, found.images, found.energies)
-    best = Found(*(None if field is None else field[:count] for field in fields))
-    return best, whole[1:].swapaxes(0, 1)
+    return best, drawn.images.reshape(samples, count, *drawn.images.shape[1:]).swapaxes(0, 1)
 
 
 def _variance(operator: Identity, settings: Settings) -> float:
@@ -153,17 +154,27 @@ def _variance(operator: Identity, settings: Settings) -> float:
 class _Starts:
     """Samples that starts are chosen from, the same ones for all images of a label."""
 
-    def __init__(self, gan: GAN, operator: Identity, labels: np.ndarray | None, settings: Settings):
+    def __init__(
+        self,
+        gan: GAN,
+        operator: Identity,
+        labels: np.ndarray | None,
+        settings: Settings,
+        restarts: int,
+    ):
         self.operator = operator
         self.labels = labels
         choices = 1 if labels is None else labels.shape[1]
-        self.count = math.ceil(settings.restarts / choices)  # of each label that an image may have
+        self.count = math.ceil(restarts / choices)  # of each label that an image may have
         self.per_image = self.count * choices
-        size = min(_CANDIDATES, _MOST_CANDIDATE_VALUES // math.prod(gan.sampler.output_shape[1:]))
+        size = min(_RESTARTS_SHARE = 4  # a sample of the posterior has so many times fewer starts than its maximum
+_CANDIDATES, _MOST_CANDIDATE_VALUES // math.prod(gan.sampler.output_shape[1:]))
         size = max(size // choices, self.count)
         drawn = (size, gan.latent_dim), (settings.seed, _STARTS)
         self.latents = latents.sample(gan.latent_distribution, *drawn).numpy()
         self.observed = {}
+        if not restarts:
+            return
         for label in [0] if labels is None else np.unique(labels):
             given = sampling.inputs(gan, self.latents, np.full(size, label))
             images = sampling.run_batched(gan.sampler, given)
@@ -173,7 +184,7 @@ class _Starts:
         """(latents (images, starts, dim), int32 labels (images, starts), 0 without labels)."""
         labels = np.zeros((len(rows), 1), np.int32) if self.labels is None else self.labels[rows]
         chosen = np.empty((*labels.shape, self.count, self.latents.shape[1]), np.float32)
-        for label in np.unique(labels):
+        for label in self.observed:
             images, column = np.nonzero(labels == label)
             chosen[images, column] = self._of_label(label, observed[images], rows[images])
         chosen = chosen.reshape(len(rows), self.per_image, -1)
