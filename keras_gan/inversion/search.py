@@ -116,7 +116,7 @@ def posterior(
 
     Sample k is the maximum of another problem: noise of the likelihood's own variance is
     added to what was seen, and the prior is put around a z that is drawn from it, with a
-    quarter of the starts. That is exact where G is linear and z normal, and draws from each mode's surroundings else.
+    quarter of the starts. That is exact where G is linear and z normal, an approximation else.
 
     Args:
         gan, observed, operator, labels, settings: see `search`.
@@ -167,8 +167,7 @@ class _Starts:
         choices = 1 if labels is None else labels.shape[1]
         self.count = math.ceil(restarts / choices)  # of each label that an image may have
         self.per_image = self.count * choices
-        size = min(_RESTARTS_SHARE = 4  # a sample of the posterior has so many times fewer starts than its maximum
-_CANDIDATES, _MOST_CANDIDATE_VALUES // math.prod(gan.sampler.output_shape[1:]))
+        size = min(_CANDIDATES, _MOST_CANDIDATE_VALUES // math.prod(gan.sampler.output_shape[1:]))
         size = max(size // choices, self.count)
         drawn = (size, gan.latent_dim), (settings.seed, _STARTS)
         self.latents = latents.sample(gan.latent_distribution, *drawn).numpy()
