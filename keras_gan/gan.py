@@ -327,16 +327,17 @@ class GAN(keras.Model):
     def _loss_of_both(self, real_images, fake_logits, own, update_state):
         """What G and E minimise: G's loss, and G's loss with real and generated pairs swapped.
 
-        D tells (x, E(x)) from (G(z), z); who wants it to err wants that of both. Log-odds of
-        the swapped pairs are the negative ones.
+        D tells (x, E(x)) from (G(z), z); who wants it to err wants that of both. What D says
+        of swapped pairs is mirrored: for log-odds, the negative.
 
         Source: Donahue 2017, equation 3 and section 3.4; Dumoulin 2017, section 2.
         """
         code = self._encode(real_images, own, update_state)
         pairs = self._paired(self._noisy(real_images, 2 * own + 1), code)
         real_logits = self._discriminate(pairs, None, 3 * own + 1, update_state=False)
-        loss = self.objective.generator_loss
-        return loss(real_logits, fake_logits) + loss(-fake_logits, -real_logits)
+        loss, mirror = self.objective.generator_loss, 2.0 * self.objective.neutral_logit
+        swapped = loss(mirror - fake_logits, mirror - real_logits)
+        return loss(real_logits, fake_logits) + swapped
 
     def _averaged(self, gradients_of, tensors):
         """What `accumulated` returns, with the gradients' means over all replicas."""

@@ -131,11 +131,10 @@ def posterior(
     if not samples:
         return best, np.empty((len(observed), 0, *best.images.shape[1:]), np.float32)
     count = len(observed)
-    seeds = ((settings.seed, use) for use in (_ERRORS, _CENTRES))
-    errors = tf.random.stateless_normal((samples, *observed.shape), next(seeds)).numpy()
+    errors = tf.random.stateless_normal((samples, *observed.shape), (settings.seed, _ERRORS))
+    changed = observed + math.sqrt(_variance(operator, settings)) * errors.numpy()
     shape = (samples * count, gan.latent_dim)
-    centres = latents.sample(gan.latent_distribution, shape, next(seeds)).numpy()
-    changed = observed + math.sqrt(_variance(operator, settings)) * errors
+    centres = latents.sample(gan.latent_distribution, shape, (settings.seed, _CENTRES)).numpy()
     drawn = search(
         gan,
         changed.reshape(-1, *observed.shape[1:]),
