@@ -1,12 +1,14 @@
 """From x back to z: the search against closed forms, and the commands on small runs."""
 
 import json
+import re
+import shlex
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
-from conftest import everything
+from conftest import ROOT, everything
 from PIL import Image
 
 from keras_gan import load, sampling
@@ -261,3 +263,18 @@ def test_labels_that_do_not_fit_are_told(labels, said, conditional_run, cli):
 def test_points_have_no_images(points_run, cli):
     result = cli("invert", points_run, "train[:3]")
     assert "makes points of shape (2,), not images" in result.stderr
+
+
+@pytest.mark.slow
+def test_every_command_of_the_page_runs(plain_run, cli, monkeypatch):
+    monkeypatch.setenv("KERAS_GAN_CACHE", "cache")
+    page = (ROOT / "docs" / "inversion.md").read_text("utf-8")
+    commands = re.findall(r"^(?:    )?keras-gan (.*)", page, re.MULTILINE)
+    assert len(commands) == 6
+    for name in "abc":
+        save(f"{name}.png", grey(8, 8))
+    for command in commands:
+        arguments = shlex.split(command.replace("RUN", str(plain_run)))
+        quick = "--search-steps=5" if arguments[0] == "edit" else "--steps=5"
+        result = cli(*arguments, quick, "--restarts=2")
+        assert result.exit_code == 0, f"{command}: {result.stderr}"
