@@ -219,7 +219,7 @@ class GAN(keras.Model):
     @classmethod
     def from_config(cls, config):
         for role in ("generator", "discriminator", "encoder"):
-            config[role] = keras.saving.deserialize_keras_object(config[role])
+            config[role] = keras.saving.deserialize_keras_object(config.get(role))
         return cls(**config)
 
     # ---------------------------------------------------------------- Algorithm 1

@@ -118,11 +118,11 @@ def _rows(run: Run, text: str, data_dir: str | None, size: tuple[int, int] | Non
         raise ConfigError(
             f"At most {_MOST:,} images can be looked at: {text}[:{_MOST}] for example."
         )
-    part = text.partition("[")[0]
-    first = re.match(r"\w+\[(\d+):", text)  # a start in percent or from the end is not told
-    start = int(first[1]) if first else 0
+    numbered = re.fullmatch(r"(\w+)(?:\[(\d*):\d*\])?", text)  # not from the end, nor in percent
+    named = "{0}, image {1}" if numbered is None else f"{numbered[1]}[{{1}}]"
+    first = int(numbered[2] or 0) if numbered else 0
     images = source.in_memory().images
-    return [(f"{part}[{start + row}]", image, None) for row, image in enumerate(images)]
+    return [(named.format(text, first + row), one, None) for row, one in enumerate(images)]
 
 
 def _picture(run: Run, path: Path, size: tuple[int, int] | None) -> tuple:

@@ -76,7 +76,7 @@ class Inpaint(Task):
         if not all(lost):
             what = "nothing of the image" if not known.any() else "no hole: no pixel is white"
             raise ConfigError(
-                f"--mask {mask} leaves {what}. White (128 and above) is what is to be filled in, "
+                f"--mask {mask or 'box'} leaves {what}. White (128 and above) is what is to be filled in, "
                 "black what is known."
             )
         self.operator = Mask(known)
