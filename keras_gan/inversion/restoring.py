@@ -71,12 +71,13 @@ class Inpaint(Task):
     options = ("mask",)
 
     def __init__(self, run: Run, count: int, seed: int, mask: str | None = None):
-        known = _known(run, mask or "box", count, seed)
-        lost = [not one.all() and one.any() for one in np.reshape(known, (-1, *known.shape[-2:]))]
-        if not all(lost):
-            what = "nothing of the image" if not known.any() else "no hole: no pixel is white"
+        mask = mask or "box"
+        known = _known(run, mask, count, seed)
+        each = known.reshape(-1, known.shape[-2] * known.shape[-1])
+        if each.all(axis=1).any() or not each.any(axis=1).all():
+            what = "no hole: no pixel is white" if known.any() else "nothing of the image"
             raise ConfigError(
-                f"--mask {mask or 'box'} leaves {what}. White (128 and above) is what is to be filled in, "
+                f"--mask {mask} leaves {what}. White (128 and above) is what is to be filled in, "
                 "black what is known."
             )
         self.operator = Mask(known)
