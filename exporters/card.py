@@ -69,6 +69,11 @@ def _description(generator: Generator, facts: dict) -> str:
         f"Output `images`: float32 (batch, {shape.replace(' x ', ', ')})"
         + (", from -1 (black) to 1 (white)." if generator.makes_images else "."),
     ]
+    if "encoder" in facts:
+        lines.append(
+            "Beside it is an encoder, which was trained with it: `images` of that shape -> "
+            f"`latent` float32 (batch, {generator.latent_dim})."
+        )
     return "\n\n".join(lines)
 
 
@@ -204,6 +209,45 @@ def _save(generator: Generator) -> list[str]:
     return ['np.save("images.npy", np.round((images + 1) * 127.5).astype(np.uint8))']
 
 
+def _encoder(kind: str):
+    """The lines for an encoder's file; the format itself is told with the generator's."""
+
+    def snippets(generator, name, path):
+        images = [
+            "rng = np.random.default_rng(0)",
+            f"images = rng.uniform(-1, 1, (4, {', '.join(map(str, generator.output_shape))}))",
+            "images = images.astype(np.float32)",
+        ]
+        imports, lines = _ENCODERS[kind]
+        lines = [line.format(path=path) for line in lines]
+        title = f"The encoder, {kind}"
+        return [_python(title, ["import numpy as np", *imports, "", *images, *lines])]
+
+    return snippets
+
+
+_ENCODERS = {
+    "onnx": (
+        ["import onnxruntime"],
+        [
+            'session = onnxruntime.InferenceSession("{path}")',
+            'latent = session.run(["latent"], {{"images": images}})[0]',
+        ],
+    ),
+    "litert": (
+        ["from ai_edge_litert.interpreter import Interpreter"],
+        [
+            'encoder = Interpreter("{path}").get_signature_runner("serving_default")',
+            'latent = encoder(images=images)["latent"]',
+        ],
+    ),
+    "keras": (
+        ["import keras"],
+        ['latent = keras.saving.load_model("{path}").predict({{"images": images}})'],
+    ),
+}
+
+
 def _onnx(title: str):
     def snippets(generator, name, path):
         return [
@@ -299,4 +343,5 @@ _SNIPPETS = {
     "litert": _litert,
     "keras": _keras,
     "saved_model": _saved_model,
+    **{f"{kind}_encoder": _encoder(kind) for kind in _ENCODERS},
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_gan import __version__
+from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import Generator
 from keras_gan.files import sha256
 from keras_gan.runs import Run
@@ -32,7 +33,9 @@ def of_file(run: Run, weights: str) -> dict[str, Any]:
     }
 
 
-def of_model(run: Run, generator: Generator, name: str) -> dict[str, Any]:
+def of_model(
+    run: Run, generator: Generator, name: str, encoder: Encoder | None = None
+) -> dict[str, Any]:
     """What all files of an export have in common: `export.json` without `files`."""
     inputs: dict[str, Any] = {
         "latent": {
@@ -56,6 +59,7 @@ def of_model(run: Run, generator: Generator, name: str) -> dict[str, Any]:
         "name": name,
         "inputs": inputs,
         "outputs": {"images": images},
+        **({} if encoder is None else {"encoder": encoder.facts()}),
         "metrics": _metrics(run),
         "versions": _installed(),
     }

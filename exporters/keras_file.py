@@ -7,11 +7,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import Generator
 from keras_gan.exporters.parity import Runner
 
 
-def write(generator: Generator, path: Path) -> None:
+def write(generator: Generator | Encoder, path: Path) -> None:
     """Writes the float32 network alone: stock Keras layers, no optimizer."""
     generator.network.save(path)
 

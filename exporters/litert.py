@@ -7,14 +7,17 @@ from pathlib import Path
 import tensorflow as tf
 
 from keras_gan.errors import ExportError
+from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import Generator
 from keras_gan.exporters.parity import Runner
 
 _SIGNATURE = "serving_default"
 
 
-def write(generator: Generator, path: Path) -> None:
-    """Writes a .tflite with one signature: latent (, labels) -> images, any batch.
+def write(generator: Generator | Encoder, path: Path) -> None:
+    """Writes a .tflite with one signature of any batch: latent (, labels) -> images.
+
+    Of an encoder: images -> latent.
 
     Raises:
         ExportError: a layer needs an operator that LiteRT does not have.
@@ -38,4 +41,4 @@ def runner(path: Path) -> Runner:
 
     interpreter = Interpreter(model_path=str(path))
     signature = interpreter.get_signature_runner(_SIGNATURE)  # fits itself to any batch
-    return lambda inputs: signature(**inputs)["images"]
+    return lambda inputs: next(iter(signature(**inputs).values()))

@@ -12,6 +12,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from keras_gan.errors import ConfigError, ExportError
+from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import Generator
 from keras_gan.exporters.parity import Runner
 
@@ -37,8 +38,10 @@ def checked_opset(opset: int | None) -> int:
     return opset
 
 
-def convert(generator: Generator, opset: int, metadata: dict[str, str]) -> onnx.ModelProto:
-    """Returns the generator as a checked ONNX model.
+def convert(
+    generator: Generator | Encoder, opset: int, metadata: dict[str, str]
+) -> onnx.ModelProto:
+    """Returns a generator or an encoder as a checked ONNX model.
 
     Args:
         generator: what to convert.
@@ -63,8 +66,11 @@ def convert(generator: Generator, opset: int, metadata: dict[str, str]) -> onnx.
         raise ExportError(f"ONNX has no operators for {', '.join(foreign)}.")
     del model.opset_import[:]
     model.opset_import.append(helper.make_opsetid("", opset))
-    model.graph.name = "generator"
-    model.doc_string = "A generator of images: latent (, labels) -> images."
+    model.graph.name = generator.network.name
+    inputs, outputs = (
+        ", ".join(t.name for t in ts) for ts in (model.graph.input, model.graph.output)
+    )
+    model.doc_string = f"{model.graph.name}: {inputs} -> {outputs}"
     helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)
     return model
@@ -106,7 +112,7 @@ def runner(path: Path) -> Runner:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return lambda inputs: session.run(["images"], inputs)[0]
+    return lambda inputs: session.run(None, inputs)[0]
 
 
 # ------------------------------------------------------------------ smaller files

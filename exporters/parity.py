@@ -8,9 +8,10 @@ from collections.abc import Callable
 import numpy as np
 
 from keras_gan.errors import ExportError
+from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import PARITY_BATCHES, Generator
 
-#: Runs a format's own runtime: named inputs -> images.
+#: Runs a format's own runtime: named inputs -> images, or latents of an encoder.
 Runner = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 
@@ -25,7 +26,7 @@ class Differences:
     mean: dict[str, float]
 
 
-def differences(generator: Generator, run: Runner) -> Differences:
+def differences(generator: Generator | Encoder, run: Runner) -> Differences:
     """Compares a format with Keras at batches of PARITY_BATCHES.
 
     Raises:

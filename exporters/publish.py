@@ -24,22 +24,30 @@ from keras_gan.exporters import (
     serving,
     transaction,
 )
+from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import Generator
 from keras_gan.runs import Run
 
 DEPLOY = "deploy"
 _COLUMNS, _ROWS = 10, 8  # of the card's picture, at most
+ENCODER = "_encoder"  # ends the format's name of an encoder's file
+_ENCODER_TOLERANCE = 1e-4  # latents are of unit variance, but have no bounds
 _LARGEST_VERSION = 2**63 - 1  # TF Serving's is an int64
 
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """What a format's writer may need besides the path."""
+    """What a format's writer may need besides the path.
 
-    generator: Generator
+    `generator` is what is written, an encoder in jobs of its own; `encoder` is what a
+    SavedModel has beside the generator.
+    """
+
+    generator: Generator | Encoder
     name: str
     opset: int
     metadata: dict[str, str]
+    encoder: Encoder | None = None
     _onnx: list = dataclasses.field(default_factory=list)
 
     def onnx_model(self):
@@ -59,6 +67,7 @@ class Format:
         runner: loads it with its own runtime.
         tolerance: largest absolute difference from Keras' images in [-1, 1].
         mean_tolerance: mean absolute difference; where there is none, `tolerance` says it.
+        encoder_path: of the encoder's own file, for formats that hold one network exactly.
         option: the option of `export` that is for this kind alone.
         needs: {module: extra} that have to be installed.
     """
@@ -68,6 +77,7 @@ class Format:
     runner: Callable[[Path], parity.Runner]
     tolerance: float
     mean_tolerance: float | None = None
+    encoder_path: str | None = None
     option: Literal["opset", "version"] | None = None
     needs: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -78,6 +88,7 @@ FORMATS: dict[str, Format] = {
         lambda job, path: onnx.write(job.onnx_model(), path),
         onnx.runner,
         1e-5,
+        encoder_path="{name}_encoder.onnx",
         option="opset",
     ),
     # The variants are lossy. Most pixels of a trained generator are black or white, where the
@@ -105,6 +116,7 @@ FORMATS: dict[str, Format] = {
         lambda job, path: litert.write(job.generator, path),
         litert.runner,
         1e-4,
+        encoder_path="{name}_encoder.tflite",
         needs={"ai_edge_litert": "litert"},
     ),
     "keras": Format(
@@ -112,11 +124,12 @@ FORMATS: dict[str, Format] = {
         lambda job, path: keras_file.write(job.generator, path),
         keras_file.runner,
         1e-5,
+        encoder_path="{name}_encoder.keras",
     ),
     # The last one: a running server sees it once the other files are there.
     "saved_model": Format(
         "{name}/{version}",
-        lambda job, path: saved_model.write(job.generator, path, job.name),
+        lambda job, path: saved_model.write(job.generator, path, job.name, job.encoder),
         saved_model.runner,
         1e-5,
         option="version",
@@ -144,6 +157,9 @@ def export(
 ) -> Export:
     """Writes a run's generator in other programs' formats, all of them or none.
 
+    The encoder of a bidirectional run goes beside it: a file of its own (`onnx`, `litert`,
+    `keras`), or the signature `encode` of the SavedModel.
+
     Args:
         run: a run with a checkpoint.
         formats: names in FORMATS.
@@ -169,13 +185,18 @@ def export(
     generator = Generator.of(run, weights)
     _warn_of_an_untrained(run)
     origin = facts.of_file(run, weights)
-    model = facts.of_model(run, generator, name)
-    job = Job(generator, name, opset, facts.inside_onnx(run, generator, model, origin))
+    encoder = Encoder.of(run, weights)
+    model = facts.of_model(run, generator, name, encoder)
+    job = Job(generator, name, opset, facts.inside_onnx(run, generator, model, origin), encoder)
     with transaction.beside(out) as aside:
         files = {}
         for kind, form in chosen.items():
             path = form.path.format(name=name, version=version)
             files[path] = {"format": kind, **origin, **_proved(kind, form, job, aside / path)}
+            if encoder is not None and form.encoder_path is not None:
+                path = form.encoder_path.format(name=name)
+                own = {"format": f"{kind}{ENCODER}", **origin}
+                files[path] = {**own, **_proved_encoder(kind, form, job, aside / path)}
         told = {**model, "files": {**facts.earlier_files(out, model, origin), **files}}
         paths = [*files, *_describe(run, generator, told, aside)]
         if "saved_model" in chosen:
@@ -262,12 +283,30 @@ def _proved(kind: str, form: Format, job: Job, path: Path) -> dict[str, Any]:
     form.write(job, path)
     found = parity.differences(job.generator, form.runner(path))
     parity.check(f"The {kind} file", found, form.tolerance, form.mean_tolerance)
+    if kind == "saved_model" and job.encoder is not None:
+        encoded = parity.differences(job.encoder, saved_model.runner(path, saved_model.ENCODE))
+        parity.check("The SavedModel's encoder", encoded, _ENCODER_TOLERANCE)
+    return _told(path, found, form.tolerance, form.mean_tolerance)
+
+
+def _proved_encoder(kind: str, form: Format, job: Job, path: Path) -> dict[str, Any]:
+    """The same of the encoder's own file."""
+    own = Job(job.encoder, job.name, job.opset, job.metadata)
+    form.write(own, path)
+    found = parity.differences(job.encoder, form.runner(path))
+    parity.check(f"The {kind} file of the encoder", found, _ENCODER_TOLERANCE)
+    return _told(path, found, _ENCODER_TOLERANCE, None)
+
+
+def _told(
+    path: Path, found: parity.Differences, tolerance: float, mean_tolerance: float | None
+) -> dict[str, Any]:
     return {
         **facts.size_and_checksums(path),
         "max_abs_difference": found.largest,
         "mean_abs_difference": found.mean,
-        "tolerance": form.tolerance,
-        "mean_tolerance": form.mean_tolerance,
+        "tolerance": tolerance,
+        "mean_tolerance": mean_tolerance,
     }
 
 

@@ -8,17 +8,18 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan import latents
+from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import Generator
 from keras_gan.exporters.parity import Runner
 
-DEFAULT, PNG, UINT8 = "serving_default", "sample", "sample_uint8"
+DEFAULT, PNG, UINT8, ENCODE = "serving_default", "sample", "sample_uint8", "encode"
 
 #: Where TF Serving looks for requests to replay before a model takes traffic.
 WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
 _WARMUP_BATCHES = (1, 8)
 
 
-def write(generator: Generator, path: Path, name: str) -> None:
+def write(generator: Generator, path: Path, name: str, encoder: Encoder | None = None) -> None:
     """Writes a SavedModel folder.
 
     Signatures:
@@ -26,6 +27,7 @@ def write(generator: Generator, path: Path, name: str) -> None:
             (batch,)) -> `images` float32 (batch, h, w, c) in [-1, 1].
         sample: `seed` int32 (batch,) (, `labels`) -> `image_bytes`, PNG files (batch,).
         sample_uint8: the same -> `images` uint8 (batch, h, w, c).
+        encode: `images` float32 (batch, h, w, c) in [-1, 1] -> `latent`; with an encoder.
 
     A seed's image is the one that `keras-gan sample --count 1 --seed` draws, bit for
     bit the same whatever else is in its batch. Generators of points have the first
@@ -35,20 +37,24 @@ def write(generator: Generator, path: Path, name: str) -> None:
         generator: what to write.
         path: a folder to make.
         name: of the model on the server; the warm-up requests carry it.
+        encoder: the generator's, or None.
     """
-    module = _Servable(generator)
+    module = _Servable(generator, encoder)
     signatures = module.signatures()
+    if encoder is not None:
+        signatures[ENCODE] = encoder.function()
     tf.saved_model.save(module, str(path), signatures=signatures)
-    _write_warmup(generator, path / WARMUP, name, signatures)
+    _write_warmup(generator, encoder, path / WARMUP, name, signatures)
 
 
-def runner(path: Path) -> Runner:
-    """Runs `serving_default` of a SavedModel with TensorFlow alone."""
+def runner(path: Path, name: str = DEFAULT) -> Runner:
+    """Runs one signature of a SavedModel, of one output, with TensorFlow alone."""
     loaded = tf.saved_model.load(str(path))
-    signature = loaded.signatures[DEFAULT]
+    signature = loaded.signatures[name]
 
     def run(inputs):
-        return signature(**{k: tf.constant(v) for k, v in inputs.items()})["images"].numpy()
+        outputs = signature(**{k: tf.constant(v) for k, v in inputs.items()})
+        return next(iter(outputs.values())).numpy()
 
     run.model = loaded  # a signature does not keep its model alive
     return run
@@ -57,9 +63,10 @@ def runner(path: Path) -> Runner:
 class _Servable(tf.Module):
     """Variables and functions; nothing of Keras is written."""
 
-    def __init__(self, generator: Generator):
+    def __init__(self, generator: Generator, encoder: Encoder | None):
         super().__init__()
-        self.variables_ = [weight.value for weight in generator.network.weights]
+        networks = [generator.network] if encoder is None else [generator.network, encoder.network]
+        self.variables_ = [weight.value for network in networks for weight in network.weights]
         self._specs = generator.signature()
         self._generator = _Untracked(generator)
 
@@ -134,7 +141,9 @@ def _each(generator: Generator, seeds, labels, finish, dtype) -> tf.Tensor:
     return tf.map_fn(one, rows, fn_output_signature=tf.TensorSpec(shape, dtype))
 
 
-def _write_warmup(generator: Generator, path: Path, name: str, signatures) -> None:
+def _write_warmup(
+    generator: Generator, encoder: Encoder | None, path: Path, name: str, signatures
+) -> None:
     """TFRecords of PredictionLog: each signature at a batch of 1 and of 8."""
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
@@ -142,8 +151,8 @@ def _write_warmup(generator: Generator, path: Path, name: str, signatures) -> No
     with tf.io.TFRecordWriter(str(path)) as writer:
         for signature in signatures:
             for batch in _WARMUP_BATCHES:
-                inputs = generator.fixed_inputs(batch)
-                if signature != DEFAULT:
+                inputs = (encoder if signature == ENCODE else generator).fixed_inputs(batch)
+                if signature in (PNG, UINT8):
                     inputs["seed"] = np.arange(batch, dtype=np.int32)
                     del inputs["latent"]
                 request = predict_pb2.PredictRequest()

@@ -47,10 +47,12 @@ def build_gan(
         generator, discriminator = _networks(
             config, sample_shape, num_classes, condition_dim, sample_mean
         )
+        encoder = _encoder(config, sample_shape)
     with _within_memory():
         return GAN(
             generator,
             discriminator,
+            encoder=encoder,
             latent_distribution=config.latent.distribution,
             discriminator_steps=training.discriminator_steps,
             updates=training.updates,
@@ -88,9 +90,21 @@ def _networks(
         k_plus_one=classifier is not None and classifier.k_plus_one,
         features="feature_matching" in losses,
         packing=config.training.packing,
+        paired=config.network.encoder is not None,
         sample_mean=sample_mean,
         generator=config.network.generator,
         discriminator=config.network.discriminator,
+    )
+
+
+def _encoder(config: Config, sample_shape: tuple[int, ...]) -> keras.Model | None:
+    if config.network.encoder is None:
+        return None
+    return networks.build_encoder(
+        config.network.family,
+        latent_dim=config.latent.dim,
+        sample_shape=sample_shape,
+        options=config.network.encoder,
     )
 
 
@@ -150,8 +164,12 @@ def check_size(
 
     def counts() -> list[int]:
         with keras.StatelessScope(initialize_variables=False):
-            both = _networks(config, sample_shape, num_classes, condition_dim, None)
-            return [network.count_params() for network in both]
+            generator, discriminator = _networks(
+                config, sample_shape, num_classes, condition_dim, None
+            )
+            encoder = _encoder(config, sample_shape)
+            made = generator.count_params() + (0 if encoder is None else encoder.count_params())
+            return [made, discriminator.count_params()]
 
     # Keras' counters of names and its global policy are a thread's own: ours stay as they are.
     with _keras_errors(), ThreadPoolExecutor(1) as aside:
@@ -210,6 +228,8 @@ def check(config: Config) -> None:
     networks.check_options(
         config.network.family, config.network.generator, config.network.discriminator
     )
+    if config.network.encoder is not None:
+        _check_bidirectional(config)
     latents.check_distribution(config.latent.distribution)
     augmentation.check(config.training.flip, config.training.augment)
     build_game(config)
@@ -246,6 +266,22 @@ def check(config: Config) -> None:
             "`auxiliary.classifier` should tell labels that D does not see: set "
             "network.conditioning=classifier (or none, where only D is to know classes)."
         )
+
+
+def _check_bidirectional(config: Config) -> None:
+    """Raises ConfigError for what can't be played with pairs of samples and latents."""
+    networks.check_encoder(config.network.family, config.network.encoder)
+    for path, value, wanted in (
+        ("network.conditioning", config.network.conditioning, "none"),
+        ("training.packing", config.training.packing, 1),
+        ("training.augment", config.training.augment, []),
+        ("auxiliary", config.auxiliary, {}),
+    ):
+        if value != wanted:
+            raise ConfigError(
+                f"`network.encoder` needs {path}={wanted}, as D sees pairs of a sample and a "
+                f"latent. Received: {value}."
+            )
 
 
 def _numbers(path: str, options: dict, whole: tuple[str, ...] = ()) -> dict:

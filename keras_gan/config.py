@@ -59,6 +59,7 @@ class NetworkConfig:
     conditioning: Literal["none", "concat", "projection", "classifier"] = "none"  # D's labels
     generator: dict[str, Any] = _field({})
     discriminator: dict[str, Any] = _field({})
+    encoder: dict[str, Any] | None = None  # trained with G (BiGAN): {} for its default options
 
 
 @dataclasses.dataclass(frozen=True)

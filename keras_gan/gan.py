@@ -58,6 +58,9 @@ class GAN(keras.Model):
             condition_dim)) -> images.
         discriminator: `images` (, `labels`) -> logits, or a dict of `logits` and what
             auxiliary losses need: `class_logits` (batch, classes), `features` (batch, ...).
+        encoder: `images` -> latents (batch, latent_dim), trained together with G. D then sees
+            pairs, (x, E(x)) as real and (G(z), z) as generated, each as one vector
+            (see `players.paired`).
         latent_distribution: a name of `latents.DISTRIBUTIONS`, all of unit variance.
         discriminator_steps: updates of D in a round, the paper's k; each sees
             fresh real images and fresh latents.
@@ -84,7 +87,8 @@ class GAN(keras.Model):
     Raises:
         ConfigError: settings that do not fit the networks.
 
-    Source: Goodfellow 2014, Algorithm 1; Mirza and Osindero 2014 for labels.
+    Source: Goodfellow 2014, Algorithm 1; Mirza and Osindero 2014 for labels; Donahue 2017
+    (BiGAN) and Dumoulin 2017 (ALI) for the encoder.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class GAN(keras.Model):
         generator: keras.Model,
         discriminator: keras.Model,
         *,
+        encoder: keras.Model | None = None,
         latent_distribution: str = "normal",
         discriminator_steps: int = 1,
         updates: Literal["alternating", "simultaneous"] = "alternating",
@@ -119,12 +124,16 @@ class GAN(keras.Model):
         self.discriminator_ema_decay = discriminator_ema_decay
         self.seed = seed
         self._check_settings()
-        players.check_networks(generator, discriminator, packing)
+        players.check_networks(generator, discriminator, packing, encoder)
+        if encoder is not None and augment:
+            raise ConfigError("`augment` is for images, but with an encoder D sees pairs.")
         augmentation.check(flip, augment, generator.output_shape[1:])
         self.augment = tuple(augment)
         self.generator = generator
         self.discriminator = discriminator
+        self.encoder = encoder
         self.generator_ema = averages.copy_of(generator) if ema_decay else None
+        self.encoder_ema = averages.copy_of(encoder) if ema_decay and encoder is not None else None
         self.discriminator_ema = None
         if discriminator_ema_decay:
             self.discriminator_ema = averages.copy_of(discriminator)
@@ -146,12 +155,19 @@ class GAN(keras.Model):
         #: Whether XLA compiles each update's gradients by themselves (see `engine`).
         self.jit_gradients = False
         # Builds the model: Keras saves no weights of one that was never called.
-        self({n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in inputs.items()})
+        made = self({n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in inputs.items()})
+        if encoder is not None:
+            self.inverter({"images": made})
 
     @property
     def sampler(self) -> keras.Model:
         """The generator to draw samples with: the averaged one where there is one."""
         return self.generator if self.generator_ema is None else self.generator_ema
+
+    @property
+    def inverter(self) -> keras.Model | None:
+        """The encoder to find latents with: the averaged one where there is one."""
+        return self.encoder if self.encoder_ema is None else self.encoder_ema
 
     @property
     def classifier(self) -> keras.Model:
@@ -175,11 +191,26 @@ class GAN(keras.Model):
         return any(loss.needs == "class_logits" for loss in self.auxiliary)
 
     @property
+    def _makers(self) -> list[keras.Model]:
+        """What is trained against D."""
+        return [self.generator] if self.encoder is None else [self.generator, self.encoder]
+
+    @property
+    def _followed(self) -> list[tuple[keras.Model, keras.Model, float]]:
+        """(average, network, decay) of all networks that are averaged."""
+        followed = (
+            (self.generator_ema, self.generator, self.ema_decay),
+            (self.encoder_ema, self.encoder, self.ema_decay),
+            (self.discriminator_ema, self.discriminator, self.discriminator_ema_decay),
+        )
+        return [f for f in followed if f[0] is not None]
+
+    @property
     def moving_state(self) -> list[keras.Variable]:
         """What moves without a gradient: moving statistics, the u of spectral norm."""
-        averaged = (self.generator_ema, self.discriminator_ema)
-        networks = (self.generator, self.discriminator, *averaged)
-        return [v for n in networks if n is not None for v in n.non_trainable_weights]
+        averaged = [average for average, _, _ in self._followed]
+        networks = (*self._makers, self.discriminator, *averaged)
+        return [v for network in networks for v in network.non_trainable_weights]
 
     def call(self, inputs, training=False):
         if not isinstance(inputs, Mapping):
@@ -213,6 +244,10 @@ class GAN(keras.Model):
         self.objective = objectives.get(objective)
         self.penalties = penalties_module.get(penalties)
         self.auxiliary = auxiliary_module.get(auxiliary)
+        if self.encoder is not None and self.auxiliary:
+            raise ConfigError(
+                "`auxiliary` losses are for images, but with an encoder D sees pairs."
+            )
         players.check_outputs(
             self.discriminator, self.auxiliary, self.conditional and not self.shows_labels
         )
@@ -220,8 +255,8 @@ class GAN(keras.Model):
             generator_optimizer, str
         ):
             raise ConfigError("Each player should have an optimizer of its own.")
-        self.generator_optimizer = optimizers.for_network(generator_optimizer, self.generator)
-        self.discriminator_optimizer = optimizers.for_network(
+        self.generator_optimizer = optimizers.for_networks(generator_optimizer, *self._makers)
+        self.discriminator_optimizer = optimizers.for_networks(
             discriminator_optimizer, self.discriminator
         )
         for name in self._metric_names():
@@ -232,13 +267,14 @@ class GAN(keras.Model):
         return {
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
             **{name: getattr(self, name) for name in _SETTINGS},
         }
 
     @classmethod
     def from_config(cls, config):
-        for role in ("generator", "discriminator"):
-            config[role] = keras.saving.deserialize_keras_object(config[role])
+        for role in ("generator", "discriminator", "encoder"):
+            config[role] = keras.saving.deserialize_keras_object(config.get(role))
         return cls(**config)
 
     # ---------------------------------------------------------------- Algorithm 1
@@ -267,18 +303,14 @@ class GAN(keras.Model):
 
         latent = self._latents(real_images, use=last + 1)
         generator_update, generator_report = self._generator_gradients(
-            latent, labels, report.pop("real_logits"), use=last + 1, real_images=real_images
+            real_images, latent, labels, report.pop("real_logits"), use=last + 1
         )
         if self.updates == "simultaneous":
             self.discriminator_optimizer.apply(*discriminator_update)
         self.generator_optimizer.apply(*generator_update)
 
-        t = self.iteration.value
-        if self.generator_ema is not None:
-            averages.follow(self.generator_ema, self.generator, self.ema_decay, t)
-        if self.discriminator_ema is not None:
-            decay = self.discriminator_ema_decay
-            averages.follow(self.discriminator_ema, self.discriminator, decay, t)
+        for average, network, decay in self._followed:
+            averages.follow(average, network, decay, self.iteration.value)
         self.iteration.assign_add(1)
         return self._measure({**report, **generator_report})
 
@@ -290,8 +322,11 @@ class GAN(keras.Model):
             real_images, latent, labels = minibatch
             own = use * self.accumulate + part
             fake_images = self._generate(latent, labels, own, update_state=False)
+            code = self._encode(real_images, own, update_state=False)
             real_images = self._noisy(batches.packed(real_images, self.packing), 2 * own)
             fake_images = self._noisy(batches.packed(fake_images, self.packing), 2 * own + 1)
+            real_images = self._paired(real_images, code)
+            fake_images = self._paired(fake_images, latent)
             known_images, known_labels = self._drawn_known(real_images, own)
             with tf.GradientTape() as tape:
                 # Penalties first, before D's state moves: they are those of the same D.
@@ -318,14 +353,14 @@ class GAN(keras.Model):
         )
         return (gradients, variables), report
 
-    def _generator_gradients(self, latent, labels, real_logits, use, real_images=None):
-        """G's gradients through D, and what to report."""
-        variables = self.generator.trainable_variables
+    def _generator_gradients(self, real_images, latent, labels, real_logits, use):
+        """G's gradients (and E's) through D, and what to report."""
+        variables = [v for maker in self._makers for v in maker.trainable_variables]
         real_logits = tf.stop_gradient(real_logits) if self.objective.uses_real_logits else None
         compares = any(loss.uses_real for loss in self.auxiliary)
 
         def gradients_of(minibatch, part, update_state):
-            latent, labels, real_logits, real_images = minibatch
+            real_images, latent, labels, real_logits = minibatch
             own = use * self.accumulate + part
             real = None
             if compares:
@@ -334,15 +369,20 @@ class GAN(keras.Model):
             with tf.GradientTape() as tape:
                 fake_images = self._generate(latent, labels, own, update_state)
                 fake_images = self._noisy(batches.packed(fake_images, self.packing), 2 * own)
+                fake_images = self._paired(fake_images, latent)
                 fake = self._discriminate(fake_images, labels, 3 * own, update_state=False)
                 losses = self._generator_losses(real_logits, real, fake, labels)
+                if self.encoder is not None:
+                    losses["game"] += self._swapped_loss(
+                        real_images, fake["logits"], own, update_state
+                    )
                 loss = sum(losses.values())
                 scaled = self.generator_optimizer.scale_loss(loss)
             losses = {"loss/generator": loss, **losses}
             return (tape.gradient(scaled, variables), losses), ()
 
-        tensors = latent, labels, real_logits, real_images if compares else None
-        (gradients, losses), _ = self._averaged(gradients_of, tensors)
+        seen = real_images if compares or self.encoder is not None else None
+        (gradients, losses), _ = self._averaged(gradients_of, (seen, latent, labels, real_logits))
         losses.pop("game", None)
         norm = optimizers.gradient_norm(gradients, self.generator_optimizer)
         return (gradients, variables), {**losses, "gradient_norm/generator": norm}
@@ -369,6 +409,20 @@ class GAN(keras.Model):
             for loss in self.auxiliary
             if loss.of_discriminator
         }
+
+    def _swapped_loss(self, real_images, fake_logits, own, update_state):
+        """G's loss with real and generated pairs swapped, which E minimises with G.
+
+        D tells (x, E(x)) from (G(z), z); who wants it to err wants that of both. What D says
+        of swapped pairs is mirrored: for log-odds, the negative.
+
+        Source: Donahue 2017, equation 3 and section 3.4; Dumoulin 2017, section 2.
+        """
+        code = self._encode(real_images, own, update_state)
+        pairs = self._paired(self._noisy(real_images, 2 * own + 1), code)
+        real = self._discriminate(pairs, None, 3 * own + 1, update_state=False)
+        mirror = 2.0 * self.objective.neutral_logit
+        return self.objective.generator_loss(mirror - fake_logits, mirror - real["logits"])
 
     def _averaged(self, gradients_of, tensors):
         """What `accumulated` returns, with the gradients' means over all replicas."""
@@ -404,6 +458,17 @@ class GAN(keras.Model):
         if self.conditional:
             inputs["labels"] = labels
         return self._play(self.generator, inputs, 2 * use, update_state)
+
+    def _encode(self, images, use, update_state):
+        """E(x), or None where there is no encoder."""
+        if self.encoder is None:
+            return None
+        # Below 0, where no number is another network's.
+        return self._play(self.encoder, {"images": images}, -1 - use, update_state)
+
+    def _paired(self, images, latent):
+        """What D sees: images, or with an encoder pairs of images and latents."""
+        return images if self.encoder is None else players.paired(images, latent)
 
     def _discriminate_all(self, real_images, fake_images, known_images, labels, use, update_state):
         """D's outputs of all, in one call unless D has batch statistics; `known` may be None.

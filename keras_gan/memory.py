@@ -18,7 +18,7 @@ class Memory:
     """Bytes, by what they hold.
 
     Attributes:
-        weights: both networks and their averages.
+        weights: the networks, the averaged ones too.
         optimizers: both optimizers' slots.
         gradients: those of the larger network; twice where they are summed over parts.
         activations: what the larger of the two updates keeps for its backward pass.
@@ -62,7 +62,12 @@ def estimate(gan: GAN, batch_size: int, data: int = 0) -> Memory:
         samples * generator + seen * discriminator,
     )
     networks = [gan.generator, gan.discriminator]
-    averaged = (gan.generator_ema, gan.discriminator_ema)
+    averaged = [gan.generator_ema, gan.discriminator_ema]
+    if gan.encoder is not None:  # E and D on real pairs beside G and D on generated ones
+        networks.append(gan.encoder)
+        averaged.append(gan.encoder_ema)
+        made = samples * _activations(gan.encoder) + seen * discriminator
+        updates = (updates[0], updates[1] + made)
     average = [w for network in averaged if network is not None for w in network.weights]
     slots = [*gan.generator_optimizer.variables, *gan.discriminator_optimizer.variables]
     return Memory(

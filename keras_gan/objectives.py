@@ -45,6 +45,8 @@ class Objective:
         value_name: name under which minus D's loss is logged, for games whose
             logits are not log-odds; None where V(D,G) says it all.
         optimum: that value at p_g = p_data with the best D.
+        neutral_logit: what D says where it can't tell: swapping real and generated mirrors
+            logits about it.
         uses_real_logits: whether `generator_loss` needs `real_logits`. Where it
             does not, it is given None.
     """
@@ -52,6 +54,7 @@ class Objective:
     value_name: str | None = None
     optimum: float = OPTIMAL_VALUE
     uses_real_logits: bool = False
+    neutral_logit: float = 0.0
 
     def discriminator_loss(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
         raise NotImplementedError
@@ -116,6 +119,7 @@ class LeastSquares(Objective):
 
     value_name = "value/least_squares"
     optimum = -0.25  # at D = 1/2: -(1/4 + 1/4) / 2
+    neutral_logit = 0.5
 
     def discriminator_loss(self, real_logits, fake_logits):
         real_logits, fake_logits = _float32(real_logits, fake_logits)

@@ -143,17 +143,17 @@ def _made(kind: type, name: str, path: str, options: dict[str, Any]) -> Any:
         raise ConfigError(f"`{path}`: {reason}.") from error
 
 
-def for_network(optimizer, network: keras.Model) -> keras.optimizers.Optimizer:
-    """Returns a built optimizer for `network`, loss-scaled where its layers compute in float16.
+def for_networks(optimizer, *networks: keras.Model) -> keras.optimizers.Optimizer:
+    """Returns a built optimizer for all `networks`, loss-scaled where one computes in float16.
 
     Built before any trace: a loss scale read earlier would be a constant of the graph.
     """
     optimizer = keras.optimizers.get(optimizer)
     _refuse_average(optimizer, "use_ema")
     scaled = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
-    if _computes_in_float16(network) and not scaled:
+    if any(map(_computes_in_float16, networks)) and not scaled:
         optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
-    optimizer.build(network.trainable_variables)
+    optimizer.build([v for network in networks for v in network.trainable_variables])
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         # GAN gives it means over the replicas, which clipping and loss scaling need: Keras'
         # own sum over the replicas would be a second exchange, and too large.

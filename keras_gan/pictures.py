@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,21 @@ def save_png(path: Path, image: np.ndarray) -> None:
     """Writes uint8 (h, w, 1 or 3) as a PNG, whole or not at all."""
     with replaced_file(path) as temporary:
         _picture(image).save(temporary, format="PNG")
+
+
+def save_animation(path: Path, frames: Sequence[np.ndarray], milliseconds: int = 120) -> None:
+    """Writes uint8 (h, w, 1 or 3) frames as a GIF or WebP that runs forth and back for ever."""
+    there_and_back = [_picture(frame) for frame in (*frames, *frames[-2:0:-1])]
+    with replaced_file(path) as temporary:
+        there_and_back[0].save(
+            temporary,
+            format=path.suffix[1:].upper(),
+            save_all=True,
+            append_images=there_and_back[1:],
+            duration=milliseconds,
+            loop=0,
+            **({"lossless": True} if path.suffix == ".webp" else {}),
+        )
 
 
 def _picture(image: np.ndarray) -> Image.Image:

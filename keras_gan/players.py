@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -48,7 +49,13 @@ def play(
     return outputs, [(v, value) for v, value in values if value is not None]
 
 
-def check_networks(generator: Any, discriminator: Any, packing: int) -> None:
+def paired(images: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
+    """Images (batch, ...) and latents (batch, dim) side by side: float32 (batch, values + dim)."""
+    pixels = tf.reshape(tf.cast(images, tf.float32), (-1, math.prod(images.shape[1:])))
+    return tf.concat([pixels, tf.cast(latent, tf.float32)], axis=-1)
+
+
+def check_networks(generator: Any, discriminator: Any, packing: int, encoder: Any = None) -> None:
     """Checks that each is a network of its kind, and that they fit each other.
 
     Args:
@@ -56,6 +63,7 @@ def check_networks(generator: Any, discriminator: Any, packing: int) -> None:
         discriminator: should take `images`, samples of the generator's shape with
             `packing` times the channels (, `labels`), and return logits.
         packing: samples that D sees at once.
+        encoder: None, or takes `images` and returns latents; D's `images` are then pairs.
 
     Raises:
         ConfigError: naming the inputs or the shape that there should be.
@@ -70,12 +78,30 @@ def check_networks(generator: Any, discriminator: Any, packing: int) -> None:
     _check_labels(generator, discriminator, packing)
     made = generator.output_shape[1:]
     wanted = (*made[:-1], made[-1] * packing)
+    if encoder is not None:
+        _check_encoder(encoder, generator, packing)
+        wanted = (math.prod(made) + latent[-1],)
     seen = tuple(named_inputs(discriminator)["images"].shape[1:])
     if wanted != seen:
+        pairs = "" if encoder is None else ", and a latent"
         raise ConfigError(
             f"The discriminator should take samples of shape {wanted} (the generator's, "
-            f"packing={packing}). Received: {seen}."
+            f"packing={packing}{pairs}). Received: {seen}."
         )
+
+
+def _check_encoder(encoder: Any, generator: keras.Model, packing: int) -> None:
+    _check_inputs("encoder", encoder, "images")
+    inputs = named_inputs(generator)
+    made, latent = tuple(generator.output_shape[1:]), tuple(inputs["latent"].shape[1:])
+    shapes = tuple(named_inputs(encoder)["images"].shape[1:]), tuple(encoder.output_shape[1:])
+    if shapes != (made, latent):
+        raise ConfigError(
+            f"The encoder should make latents of shape {latent} of samples of shape {made}. "
+            f"Received: {shapes[1]} of {shapes[0]}."
+        )
+    if "labels" in {*inputs, *named_inputs(encoder)} or packing > 1:
+        raise ConfigError("An encoder needs networks without labels, and `packing` = 1.")
 
 
 def _check_inputs(role: str, network: Any, first: str) -> None:
@@ -90,10 +116,8 @@ def _check_inputs(role: str, network: Any, first: str) -> None:
             f"Received: {received}."
         )
     outputs = network.output if isinstance(network.output, dict) else {"logits": network.output}
-    if role == "generator" and len(network.outputs) != 1:
-        raise ConfigError(
-            f"The generator should have one output. Received: {len(network.outputs)}."
-        )
+    if role != "discriminator" and len(network.outputs) != 1:
+        raise ConfigError(f"The {role} should have one output. Received: {len(network.outputs)}.")
     if isinstance(network.output, list) or not {"logits"} <= set(outputs) <= OUTPUTS:
         received = ", ".join(outputs) if isinstance(network.output, dict) else "a list"
         raise ConfigError(

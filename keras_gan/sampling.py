@@ -75,7 +75,7 @@ def sample(
         ConfigError: a label for a run without labels, or one that it does not have.
         RunError: the run has no whole checkpoint.
     """
-    labels = _labels(run, count, label)
+    labels = labels_of(run, count, label)
     latent = draw_latents(run.gan, count, seed)
     arrays = {"latents": latent, **({} if labels is None else {"labels": labels})}
     arrays["samples"] = run_batched(run.generator, inputs(run.gan, latent, labels))
@@ -89,7 +89,7 @@ def interpolation(
 
     Returns and raises as `sample`; a path keeps its label.
     """
-    labels = _labels(run, rows, label)
+    labels = labels_of(run, rows, label)
     ends = draw_latents(run.gan, 2 * rows, seed)
     paths = latents.interpolate(run.gan.latent_distribution, ends[:rows], ends[rows:], steps)
     latent = paths.reshape(rows * steps, -1)
@@ -111,7 +111,7 @@ def label_interpolation(
     Raises:
         ConfigError: as `sample`, or labels that are vectors.
     """
-    ends = [_labels(run, 1, end) for end in (label, to_label)]
+    ends = [labels_of(run, 1, end) for end in (label, to_label)]
     t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]
     start, end = (np.eye(run.num_classes, dtype=np.float32)[ids] for ids in ends)
     mixes = np.tile((1 - t) * start + t * end, (rows, 1))
@@ -121,8 +121,12 @@ def label_interpolation(
     return {"latents": latent, "labels": mixes, "samples": samples}
 
 
-def _labels(run: Run, count: int, label: str | int | np.ndarray | None) -> np.ndarray | None:
-    """int32 (count,) ids, float32 (count, condition_dim) vectors, or None without labels."""
+def labels_of(run: Run, count: int, label: str | int | np.ndarray | None) -> np.ndarray | None:
+    """A label as int32 (count,) ids, or float32 (count, condition_dim) vectors.
+
+    Several (a range of classes, rows of vectors) take turns, and without a label all that there
+    are. None for an unconditional run. Raises as `sample`.
+    """
     if not run.conditional:
         if label is not None:
             raise ConfigError(

@@ -55,6 +55,7 @@ class Training:
             classes = f", labels of {source.condition_dim} numbers"
         kind = "images" if source.is_image else "points"
         sizes = [f"{n.count_params():,}" for n in (gan.generator, gan.discriminator)]
+        encoder = f", encoder {gan.encoder.count_params():,}" if gan.encoder is not None else ""
         labels = "" if not gan.conditional else f", labels by {config.network.conditioning}"
         penalties = "".join(f" + {loss.name} {loss.weight:g}" for loss in gan.auxiliary)
         penalties += "".join(
@@ -72,7 +73,7 @@ class Training:
             (
                 "networks",
                 f"{config.network.family}{labels}: generator {sizes[0]}, "
-                f"discriminator {sizes[1]} parameters",
+                f"discriminator {sizes[1]}{encoder} parameters",
             ),
             (
                 "game",
@@ -369,6 +370,9 @@ def start_from(gan: GAN, path: str) -> None:
         pairs.append((gan.generator_ema, other.sampler))
     if gan.discriminator_ema is not None:
         pairs.append((gan.discriminator_ema, other.classifier))
+    if gan.encoder is not None and other.encoder is not None:
+        mine = [gan.encoder] if gan.encoder_ema is None else [gan.encoder, gan.encoder_ema]
+        pairs += [(network, other.inverter) for network in mine]
     for mine, theirs in pairs:
         shapes = [[tuple(w.shape) for w in network.weights] for network in (mine, theirs)]
         if shapes[0] != shapes[1]:

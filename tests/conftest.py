@@ -87,6 +87,13 @@ def conditional_run(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def bidirectional_run(tmp_path_factory):
+    """The same with an encoder and without labels."""
+    encoder = "--set=network.encoder={hidden: [16]}"
+    return _fitted(tmp_path_factory.mktemp("bidirectional"), "--epochs", 2, encoder)
+
+
+@pytest.fixture(scope="session")
 def points_run(tmp_path_factory):
     """One epoch on 8 Gaussians on a circle: points in place of images."""
     return _fitted(

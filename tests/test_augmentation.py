@@ -186,7 +186,7 @@ def test_each_packed_image_is_augmented_by_itself(monkeypatch):
 def test_gradients_reach_the_generator_through_the_augmentation():
     """What is cut out teaches nothing: dL/dx is zero in the hole and not beside it."""
     gan = small(augment=["color", "translation", "cutout"])
-    update, _ = gan._generator_gradients(gan._latents(IMAGES, 1), None, tf.zeros((6, 1)), 1)
+    update, _ = gan._generator_gradients(None, gan._latents(IMAGES, 1), None, tf.zeros((6, 1)), 1)
     assert all(float(tf.norm(g)) > 0 for g in update[0])
     x = tf.constant(IMAGES)
     with tf.GradientTape() as tape:

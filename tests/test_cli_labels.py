@@ -123,6 +123,12 @@ def test_what_is_no_condition(vector_run, cli):
     assert "not with classes: ask for some with --condition FILE.npy" in done.stderr
 
 
+def test_latents_are_not_looked_for_where_labels_are_vectors(vector_run, cli):
+    result = cli("invert", vector_run, "train[:2]")
+    assert result.exit_code == 2
+    assert "only the latents of runs with classes, or without labels" in result.stderr
+
+
 def test_evaluation_and_export_of_vectors(vector_run, cli, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path / "cache"))
     metrics = ("--metric=diversity", "--metric=classes")

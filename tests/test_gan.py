@@ -102,7 +102,7 @@ def test_a_generator_step_moves_only_the_generator(family):
     gan = small(family, discriminator={"spectral_norm": True})
     before = values(gan.generator), values(gan.discriminator)
     real = tf.constant(IMAGES[:8])
-    update, _ = gan._generator_gradients(gan._latents(real, 1), None, tf.zeros((8, 1)), 1)
+    update, _ = gan._generator_gradients(real, gan._latents(real, 1), None, tf.zeros((8, 1)), 1)
     gan.generator_optimizer.apply(*update)
     assert changed(before[1], gan.discriminator) == set()
     assert {w.path for w in gan.generator.trainable_weights if "kernel" in w.path} <= changed(

@@ -57,6 +57,8 @@ def small_config(name, tiny, **more):
         values["network.discriminator.hidden"] = [16] * len(hidden)
     if config.network.generator.get("hidden") and config.network.family == "mlp":
         values["network.generator.hidden"] = [16] * len(config.network.generator["hidden"])
+    if config.network.encoder:
+        values["network.encoder.hidden"] = [16] * len(config.network.encoder["hidden"])
     if config.data.name in STAND_IN:
         stand_in = tiny / f"{STAND_IN[config.data.name]}.npz"
         values |= {"data.name": str(stand_in), "data.split": "train"}

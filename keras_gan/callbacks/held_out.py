@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import sampling
+from keras_gan import batches, players, sampling
 from keras_gan.callbacks.cadence import Cadence
 from keras_gan.data import Source
 from keras_gan.errors import EvaluationError, KerasGanWarning
@@ -51,7 +51,7 @@ class HeldOutDiscriminator(Cadence):
         if not np.isfinite(samples).all():
             return
         try:
-            gap = self._gap(samples, labels)
+            gap = self._gap(samples, latent, labels)
         except EvaluationError as error:
             self.every = 0
             warnings.warn(str(error), KerasGanWarning, stacklevel=2)
@@ -61,10 +61,15 @@ class HeldOutDiscriminator(Cadence):
             {"held_out/V(D,G)": gap.value, "held_out/jensen_shannon": gap.jensen_shannon},
         )
 
-    def _gap(self, samples: np.ndarray, labels: np.ndarray | None) -> Gap:
+    def _gap(self, samples: np.ndarray, latent: np.ndarray, labels: np.ndarray | None) -> Gap:
+        real = self.source.images[self.rows]
+        if self.model.inverter is not None:  # D sees pairs
+            real = batches.as_float(real).numpy()
+            code = sampling.run_batched(self.model.inverter, {"images": real})
+            real, samples = (players.paired(*p).numpy() for p in ((real, code), (samples, latent)))
         return held_out_gap(
             self.model.discriminator,
-            self.source.images[self.rows],
+            real,
             samples,
             labels if self.model.shows_labels else None,
             packing=self.model.packing,

@@ -74,7 +74,12 @@ def _test_images(training: Training) -> list[Source]:
 def _drawing(training: Training, run: Path, every: int) -> Cadence:
     """What draws the samples: a grid of images, points, or a known density beside p_g."""
     gan, source, last = training.gan, training.source, training.schedule.total_steps
-    if source.name in DENSITIES and not gan.conditional and gan.packing == 1:
+    if (
+        source.name in DENSITIES
+        and not gan.conditional
+        and gan.packing == 1
+        and gan.encoder is None
+    ):
         return DensityWriter(run, every, last, mixtures.of_data(source.name))
     bounds = None
     if not source.is_image:

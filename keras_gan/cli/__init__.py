@@ -14,6 +14,7 @@ from keras_gan import __version__
 from keras_gan.cli.evaluate import evaluate
 from keras_gan.cli.export import export
 from keras_gan.cli.fit import fit
+from keras_gan.cli.inversion import edit, invert, restore
 from keras_gan.cli.launch import launch
 from keras_gan.cli.lists import datasets, recipes, runs
 from keras_gan.cli.probe import probe
@@ -88,5 +89,19 @@ def main(debug: bool) -> None:
     """
 
 
-for command in (fit, launch, sample, evaluate, probe, theory, export, recipes, datasets, runs):
+for command in (
+    fit,
+    launch,
+    sample,
+    evaluate,
+    probe,
+    invert,
+    edit,
+    restore,
+    theory,
+    export,
+    recipes,
+    datasets,
+    runs,
+):
     main.add_command(command)

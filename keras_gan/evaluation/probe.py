@@ -113,7 +113,8 @@ def probe(
         progress: is told what comes next.
 
     Raises:
-        ConfigError: more labels than there are, fewer than classes, or see `extractor`.
+        ConfigError: more labels than there are, fewer than classes, a D that does not see
+            single images, or see `extractor`.
         EvaluationError: data without classes, or without test images.
     """
     _check(train, test, counts)
@@ -149,6 +150,12 @@ def _check(train: Source, test: Source | None, counts: Sequence[int]) -> None:
 
 def _networks(run: Run) -> dict[str, keras.Model | None]:
     """{kind of features: what makes them; None for pixels}."""
+    seen = tuple(players.named_inputs(run.gan.discriminator)["images"].shape[1:])
+    if seen != run.sample_shape:
+        raise ConfigError(
+            f"The discriminator of {run.path} does not see images by themselves, but several at "
+            "once or with a latent: probe a run without network.encoder, and training.packing=1."
+        )
     trained = extractor(run.gan.discriminator)
     keras.utils.set_random_seed(run.config.seed)  # the very weights that training began with
     fresh = building.build_gan(

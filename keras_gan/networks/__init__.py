@@ -12,6 +12,7 @@ options in a recipe (`network.generator`, `network.discriminator`).
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -50,6 +51,7 @@ def build(
     k_plus_one: bool = False,
     features: bool = False,
     packing: int = 1,
+    paired: bool = False,
     sample_mean: np.ndarray | None = None,
     generator: Mapping[str, Any] | None = None,
     discriminator: Mapping[str, Any] | None = None,
@@ -69,6 +71,7 @@ def build(
         class_logits, k_plus_one, features: further outputs of D, see `heads.with_heads`.
         packing: samples that D sees at once (PacGAN, Lin 2018), stacked along
             the last axis.
+        paired: D sees (sample, latent) pairs as one vector, see `players.paired`.
         sample_mean: float32 `sample_shape` in [-1, 1], the mean training image,
             for builders that start from the pixel marginals.
         generator: the family's own options.
@@ -88,16 +91,18 @@ def build(
         )
     labels = {"num_classes": num_classes, "condition_dim": condition_dim}
     none = dict.fromkeys(labels)
-    seen = conditioning if conditioning in blocks.CONDITIONINGS else "concat"
+    shown = conditioning if conditioning in blocks.CONDITIONINGS else "concat"
     of_generator = none if conditioning == "none" else labels
-    of_discriminator = labels if seen == conditioning else none
+    of_discriminator = labels if shown == conditioning else none
     mean = {"sample_mean": sample_mean} if takes_mean(family) else {}
-    packed = (*sample_shape[:-1], sample_shape[-1] * packing)
+    seen = (*sample_shape[:-1], sample_shape[-1] * packing)
+    if paired:
+        seen = (math.prod(sample_shape) + latent_dim,)
     made = build_generator(
         family, latent_dim, sample_shape, **of_generator, **mean, **(generator or {})
     )
     judge = module.discriminator(
-        sample_shape=packed, conditioning=seen, **of_discriminator, **(discriminator or {})
+        sample_shape=seen, conditioning=shown, **of_discriminator, **(discriminator or {})
     )
     classes = num_classes if class_logits or conditioning == "classifier" else None
     judge = heads.with_heads(judge, num_classes=classes, k_plus_one=k_plus_one, features=features)
@@ -110,6 +115,29 @@ def build_generator(
     """Builds a generator alone; `options` are its builder's, `num_classes` among them."""
     shape = tuple(sample_shape)
     return module_of(family).generator(latent_dim=latent_dim, sample_shape=shape, **options)
+
+
+def build_encoder(
+    family: str, *, latent_dim: int, sample_shape: tuple[int, ...], options: Mapping[str, Any]
+) -> keras.Model:
+    """Builds the third network of a bidirectional GAN: `images` -> float32 (batch, latent_dim).
+
+    Raises:
+        ConfigError: a family without an encoder, an unknown option, a wrong type.
+    """
+    check_encoder(family, options)
+    builder = module_of(family).encoder
+    return builder(latent_dim=latent_dim, sample_shape=tuple(sample_shape), **options)
+
+
+def check_encoder(family: str, options: Mapping[str, Any]) -> None:
+    """Raises ConfigError where a family has no encoder, or its encoder no such option."""
+    if not hasattr(module_of(family), "encoder"):
+        known = ", ".join(name for name, module in FAMILIES.items() if hasattr(module, "encoder"))
+        raise ConfigError(
+            f"`network.encoder`: {family} has no encoder. Families that have one: {known}."
+        )
+    _check_options(family, "encoder", options)
 
 
 def module_of(family: str):
@@ -126,16 +154,19 @@ def takes_mean(family: str) -> bool:
 
 def check_options(family: str, generator: Mapping, discriminator: Mapping) -> None:
     """Raises ConfigError where a family has no such option or it has the wrong type."""
-    module = module_of(family)
-    for role, given in (("generator", generator), ("discriminator", discriminator)):
-        known = options(getattr(module, role))
-        for name, value in given.items():
-            path = f"network.{role}.{name}"
-            if name not in known:
-                raise ConfigError(
-                    f"`{path}`: the {family} {role} has no such option.{suggestion(name, known)}"
-                )
-            check_value(path, value, known[name].annotation)
+    _check_options(family, "generator", generator)
+    _check_options(family, "discriminator", discriminator)
+
+
+def _check_options(family: str, role: str, given: Mapping[str, Any]) -> None:
+    known = options(getattr(module_of(family), role))
+    for name, value in given.items():
+        path = f"network.{role}.{name}"
+        if name not in known:
+            raise ConfigError(
+                f"`{path}`: the {family} {role} has no such option.{suggestion(name, known)}"
+            )
+        check_value(path, value, known[name].annotation)
 
 
 def options(builder: Callable) -> dict[str, inspect.Parameter]:

@@ -107,6 +107,33 @@ def discriminator(
     return keras.Model(inputs, output, name="discriminator")
 
 
+def encoder(
+    *,
+    latent_dim: int,
+    sample_shape: tuple[int, ...],
+    hidden: list[int] = (512, 256),
+    activations: list[str] = ("gelu",),
+) -> keras.Model:
+    """A sample -> hidden dense layers -> its latent.
+
+    Args:
+        latent_dim, sample_shape: see `networks.build`.
+        hidden: units of the hidden layers.
+        activations: one for each hidden layer; the last one serves all that follow.
+
+    Returns:
+        Model: `images` -> float32 (batch, latent_dim).
+
+    Source: Donahue 2017, section 3: a function of the sample alone, without noise.
+    """
+    images = keras.Input(sample_shape, name="images")
+    x = layers.Flatten()(images)
+    for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
+        x = layers.Activation(activation)(layers.Dense(units)(x))
+    latent = layers.Dense(latent_dim, dtype="float32", name="latent")(x)
+    return keras.Model({"images": images}, latent, name="encoder")
+
+
 def _one_each(activations, hidden) -> list[str]:
     """One activation for each hidden layer; the last one given serves all that follow."""
     if not activations or len(activations) > len(hidden):

@@ -60,10 +60,10 @@ class Observer:
     """
 
     def __init__(self, gan: GAN, mixture: Mixture):
-        if gan.packing > 1 or gan.conditional:
+        if gan.packing > 1 or gan.conditional or gan.encoder is not None:
             raise ConfigError(
-                "D can be drawn over single points only: set training.packing=1 and "
-                "network.conditioning=none."
+                "D can be drawn over single points only: set training.packing=1, "
+                "network.conditioning=none and network.encoder=null."
             )
         self.gan = gan
         self.mixture = mixture

@@ -1,0 +1,1 @@
+"""From x back to z: latents of real images, and what can be done with them."""
