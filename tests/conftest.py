@@ -8,8 +8,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # What keras_gan sets, too late where a test imports TensorFlow first; processes that tests start
 # would inherit it, and differ in their last bits.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-for _name in ("KERAS_GAN_RUNS", "KERAS_GAN_DEBUG", "TFDS_DATA_DIR"):
-    os.environ.pop(_name, None)  # a developer's own settings are no test's business
+for _name in [*os.environ]:  # a developer's own settings are no test's business
+    if _name in ("TFDS_DATA_DIR", "NO_COLOR") or (
+        _name.startswith("KERAS_GAN_") and _name != "KERAS_GAN_TEST_DATA"
+    ):
+        del os.environ[_name]
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import checkpoint_option, import_tensorflow, run_argument
+from keras_gan.cli.common import (
+    checkpoint_option,
+    echo_json,
+    import_tensorflow,
+    json_option,
+    run_argument,
+)
 
 
 @click.command()
@@ -36,7 +42,8 @@ from keras_gan.cli.common import checkpoint_option, import_tensorflow, run_argum
     show_default=True,
     help="The generator's average, or its weights as they are.",
 )
-def export(run, checkpoint, formats, **options) -> None:
+@json_option("file")
+def export(run, checkpoint, formats, as_json, **options) -> None:
     """Write the trained generator of RUN (by default the newest) for other programs."""
     from keras_gan import runs
 
@@ -55,5 +62,8 @@ def export(run, checkpoint, formats, **options) -> None:
             + (f" ({file['mean_tolerance']:g})" if file["mean_tolerance"] else ""),
             err=True,
         )
-        click.echo(str(published.folder / path))
+        if as_json:
+            echo_json({"path": str(published.folder / path), **file})
+        else:
+            click.echo(str(published.folder / path))
     click.echo(f"how to run them: {published.folder / 'README.md'}", err=True)
