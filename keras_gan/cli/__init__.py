@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from keras_gan import __version__
+from keras_gan.cli.demo import demo
 from keras_gan.cli.doctor import doctor
 from keras_gan.cli.environment import name_variables
 from keras_gan.cli.evaluate import evaluate
@@ -102,7 +103,7 @@ def main(context: click.Context, debug: bool) -> None:
 
 
 COMMANDS = (
-    *(fit, launch, sample, evaluate, theory, export, sweep),
+    *(fit, launch, sample, evaluate, theory, export, sweep, demo),
     *(recipes, datasets, runs, doctor),
 )
 for command in COMMANDS:
