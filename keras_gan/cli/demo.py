@@ -17,7 +17,7 @@ from keras_gan.errors import ConfigError, KerasGanError
 @checkpoint_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0: anyone may come.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="By default the first free one from 7860."
+    "--port", type=click.IntRange(1, 65535), help="By default the first free one from 7860."
 )
 @click.option("--open", "in_browser", is_flag=True, help="Open the page in a browser.")
 def demo(model, checkpoint, host, port, in_browser) -> None:
