@@ -50,7 +50,8 @@ def changed(page, selector: str, before: str | None, attribute: str = "src") -> 
     page.wait_for_function(
         "([selector, attribute, before]) => {"
         " const found = document.querySelector(selector);"
-        " return found && found.getAttribute(attribute) && found.getAttribute(attribute) !== before}",
+        " const now = found && found.getAttribute(attribute);"
+        " return now && now !== before}",
         arg=[selector, attribute, before],
     )
     return page.locator(selector).first.get_attribute(attribute)

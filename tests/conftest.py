@@ -99,3 +99,14 @@ def points_run(tmp_path_factory):
         "--data=ring_8",
         "--set=network.generator={hidden: [16, 16], output_activation: linear}",
     )
+
+
+@pytest.fixture(scope="session")
+def web_runtime(tmp_path_factory):
+    """Files with the names of onnxruntime-web's: enough to write a page, not to show it."""
+    from keras_gan.exporters import web
+
+    folder = tmp_path_factory.mktemp("runtime")
+    for name in web.RUNTIME:
+        (folder / name).write_text("no runtime")
+    return folder

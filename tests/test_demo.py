@@ -11,13 +11,12 @@ import time
 import numpy as np
 import pytest
 from browsing import browser_page, changed
-from conftest import PROGRAM, QUICK, invoke
+from conftest import PROGRAM, invoke
 from PIL import Image
 
 from keras_gan import load, pictures, sampling
 from keras_gan.demo import models
 from keras_gan.demo.playground import GRID, Playground
-
 
 needs_gradio = pytest.mark.skipif(
     importlib.util.find_spec("gradio") is None, reason="pip install 'keras-gan[demo]'"

@@ -24,7 +24,8 @@ from keras_gan.cli.common import (
     multiple=True,
     default=("saved_model",),
     show_default=True,
-    help="saved_model, onnx, onnx_float16, onnx_int8, litert or keras. Repeatable.",
+    help="saved_model, onnx, onnx_float16, onnx_int8, litert, keras or web (a static page). "
+    "Repeatable.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; by default RUN/export.")
 @click.option("--name", help="The model's name; by default the recipe's.")
@@ -41,6 +42,11 @@ from keras_gan.cli.common import (
     default="ema",
     show_default=True,
     help="The generator's average, or its weights as they are.",
+)
+@click.option(
+    "--web-runtime",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="An npm install of onnxruntime-web, for web; by default one is made in the cache.",
 )
 @json_option("file")
 def export(run, checkpoint, formats, as_json, **options) -> None:
