@@ -241,7 +241,8 @@ def _check_options(chosen: dict[str, Format], **options: int | str | Path | None
             takers = [kind for kind, form in FORMATS.items() if option in form.options]
             flag = f"--{option.replace('_', '-')}"
             raise ConfigError(
-                f"{flag} has no effect on {', '.join(chosen)}, only on {', '.join(takers)}: leave it out, or add a --format. Received: {value}."
+                f"{flag} has no effect on {', '.join(chosen)}, only on {', '.join(takers)}: "
+                f"leave it out, or add a --format. Received: {value}."
             )
 
 

@@ -25,8 +25,12 @@ from keras_gan.files import cache_root, replaced_folder
 
 PACKAGE, VERSION = "onnxruntime-web", "1.22.0"
 MODEL, FACTS = "generator.onnx", "model.json"
-#: Of the package's dist/: the WebAssembly build in one module, and its WebAssembly.
-RUNTIME = ("ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm")
+#: Of the package's dist/: the runtime without WebGL and WebGPU.
+RUNTIME = (
+    "ort.wasm.min.mjs",
+    "ort-wasm-simd-threaded.mjs",
+    "ort-wasm-simd-threaded.wasm",
+)
 _PAGE = ("index.html", "app.js")
 _SLIDERS = 8
 _BASES = 8  # latents at which the generator's Jacobian is taken

@@ -1,7 +1,7 @@
 // A generator of images, run by ONNX Runtime Web: seed, label, truncation and directions in,
 // pictures out. Everything lies beside this file.
 
-import * as ort from "./ort.wasm.bundle.min.mjs";
+import * as ort from "./ort.wasm.min.mjs";
 
 const GRID = 6; // images a side
 const FARTHEST = 4; // of a slider, in standard deviations of a latent's component
