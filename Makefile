@@ -14,6 +14,8 @@ ARGS :=
 # Each process takes up to 2 GB.
 PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 comma := ,
+# The tests cover these, too: the demo and the docs, and a browser that looks at them.
+TESTED := dev$(comma)litert$(comma)demo$(comma)docs$(comma)browser
 
 .PHONY: fit test slow lint clean
 .NOTPARALLEL:
@@ -74,4 +76,4 @@ $(VENV)/.base: $(LOCKS)
 	$(call set_up,.[litert],$(VENV)/.base)
 
 $(VENV)/.dev: $(LOCKS)
-	$(call set_up,.[dev$(comma)litert],$(VENV)/.base $(VENV)/.dev)
+	$(call set_up,.[$(TESTED)],$(VENV)/.base $(VENV)/.dev)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import re
 import shutil
 import socket
@@ -22,10 +23,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 IMAGES = Path(__file__).parent / "images"
 SWEEP = Path(__file__).parent / "sweeps" / "objectives.yaml"
+PAGE = Path(__file__).parent / "objectives.md"
+_COLUMNS = {
+    "online/energy_distance": "energy distance",
+    "online/misplaced": "misplaced",
+    "held_out/jensen_shannon": "held-out JSD",
+}
 
 #: What is changed in the digits recipe.
 CURVES = {
@@ -92,9 +99,13 @@ def beside(left: Image.Image, right: Image.Image) -> Image.Image:
 
 
 def objectives(out: Path) -> None:
-    """objectives.png: the samples of seed 0 of each game; plays the sweep where it isn't there."""
-    command = [sys.executable, "-m", "keras_gan", "sweep", str(SWEEP), "--out", str(out)]
-    subprocess.run(command, check=True)
+    """objectives.png, the samples of seed 0 of each game, and the table of objectives.md.
+
+    Plays what is not there yet of the sweep.
+    """
+    command = [sys.executable, "-m", "keras_gan", "sweep", str(SWEEP), "--out", str(out), "--json"]
+    played = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    _fill(PAGE, [json.loads(line) for line in played.stdout.splitlines()])
     tiles = []
     for run in sorted((out / "runs").glob("*/seed-0")):
         last = Image.open(sorted((run / "samples").glob("*.png"))[-1]).convert("RGB")
@@ -110,9 +121,25 @@ def objectives(out: Path) -> None:
     Image.fromarray(np.concatenate(padded)).save(IMAGES / "objectives.png")
 
 
-def _write(tile: Image.Image, text: str) -> None:
-    from PIL import ImageDraw
+def _fill(page: Path, groups: list[dict]) -> None:
+    """Writes a row a game between the marks of a page."""
+    lines = [f"| game | {' | '.join(_COLUMNS.values())} |", "|---" * (len(_COLUMNS) + 1) + "|"]
+    for group in groups:
+        cells = [
+            f"{m['mean']:.3g} ± {m['spread']:.1g}" if (m := group["metrics"].get(name)) else "-"
+            for name in _COLUMNS
+        ]
+        lines.append(f"| `{group['game']}` | {' | '.join(cells)} |")
+    picture = "![Samples of seed 0 of each game](images/objectives.png)"
+    text = "\n".join([*lines, "", picture])
+    marks = r"(<!-- objectives -->\n).*(\n<!-- /objectives -->)"
+    page.write_text(
+        re.sub(marks, lambda m: m[1] + text + m[2], page.read_text("utf-8"), flags=re.DOTALL),
+        "utf-8",
+    )
 
+
+def _write(tile: Image.Image, text: str) -> None:
     ImageDraw.Draw(tile).text((4, 4), text, fill="black")
 
 
