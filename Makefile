@@ -14,8 +14,9 @@ ARGS :=
 # Each process takes up to 2 GB.
 PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 comma := ,
-# The tests cover these, too: the demo and the docs, and a browser that looks at them.
-TESTED := dev$(comma)litert$(comma)demo$(comma)docs$(comma)browser
+# Extras: of who uses the program; the tests also build the docs, and look by a browser.
+USED := litert$(comma)demo
+TESTED := $(USED)$(comma)dev$(comma)docs$(comma)browser
 
 .PHONY: fit test slow lint clean
 .NOTPARALLEL:
@@ -73,7 +74,7 @@ define set_up
 endef
 
 $(VENV)/.base: $(LOCKS)
-	$(call set_up,.[litert],$(VENV)/.base)
+	$(call set_up,.[$(USED)],$(VENV)/.base)
 
 $(VENV)/.dev: $(LOCKS)
 	$(call set_up,.[$(TESTED)],$(VENV)/.base $(VENV)/.dev)

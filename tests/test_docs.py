@@ -165,8 +165,8 @@ def test_other_pages_name_commands_that_there_are():
     from keras_gan.cli import main
 
     for page in PAGES:
-        for name in re.findall(r"(?:^|\s|`)keras-gan ([a-z]+)", page.read_text("utf-8"), re.M):
-            assert name in {*main.commands, "demo"}, f"{page.name}: {name}"
+        for name in re.findall(r"(?:^(?: {4})?|`)keras-gan ([a-z]+)", page.read_text("utf-8"), re.M):
+            assert name in main.commands, f"{page.name}: {name}"
 
 
 def test_the_objective_of_the_docs_is_added_by_its_diff(tmp_path):

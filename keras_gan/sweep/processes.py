@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from keras_gan.errors import ConfigError, RunError
-from keras_gan.files import write_text
+from keras_gan.errors import ConfigError, KerasGanError, RunError
+from keras_gan.files import disk_error, write_text
 from keras_gan.launching import THREADS
 from keras_gan.runs import FACTS, Run
 from keras_gan.sweep.plan import Cell, Plan
@@ -44,16 +44,17 @@ class Sweeping:
         self._running: set[subprocess.Popen] = set()
         self._stopped = threading.Event()
         for cell in plan.cells:
-            file, text = self._config(cell), cell.config.to_yaml()
-            if file.exists() and file.read_text("utf-8") != text:
+            file = self._config(cell)
+            if file.exists() and file.read_text("utf-8") != cell.config.to_yaml():
                 raise ConfigError(
                     f"{self.run(cell)} was made by other settings than the sweep's ({file}): name "
                     "another --out, or remove both."
                 )
-            try:
-                write_text(file, text)
-            except OSError as error:
-                raise RunError(f"Can't write {file}: {error.strerror or error}.") from error
+        try:
+            for cell in plan.cells:
+                write_text(self._config(cell), cell.config.to_yaml())
+        except OSError as error:
+            raise RunError(f"Can't write into {out}: {error.strerror or error}.") from error
 
     def run(self, cell: Cell) -> Path:
         """The run directory of a cell."""
@@ -78,7 +79,7 @@ class Sweeping:
         cores = max(1, len(os.sched_getaffinity(0)) // processes)
         environment = self._environment(cores)
         with self._forwarded(), ThreadPoolExecutor(processes) as pool:
-            jobs = {pool.submit(self._do, c, environment, tell): c for c in self.plan.cells}
+            jobs = {pool.submit(self._done, c, environment, tell): c for c in self.plan.cells}
             for job in as_completed(jobs):
                 if problem := job.result():
                     failed[jobs[job].name] = problem
@@ -98,8 +99,16 @@ class Sweeping:
         }
         return {name: str(cores) for name in THREADS} | inherited
 
-    def _do(self, cell: Cell, environment: dict[str, str], tell) -> str | None:
+    def _done(self, cell: Cell, environment: dict[str, str], tell) -> str | None:
         """Trains and evaluates one cell; returns why it failed."""
+        try:
+            return self._do(cell, environment, tell)
+        except KerasGanError as error:  # a damaged run, for one
+            return str(error)
+        except OSError as error:
+            return str(disk_error(str(self.out), error))
+
+    def _do(self, cell: Cell, environment: dict[str, str], tell) -> str | None:
         log = self.out / _LOGS / f"{cell.name}.txt"
         log.parent.mkdir(parents=True, exist_ok=True)
         for what, find in (("fit", self._fit), ("evaluate", self._evaluate)):
