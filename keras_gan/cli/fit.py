@@ -168,6 +168,8 @@ def _play(training, prepared, run, profile: bool) -> None:
     pictures = sorted((run.path / "samples").glob("*.png"))
     click.echo(f"done: look at {pictures[-1]}", err=True)
     click.echo(f"next: keras-gan sample {run.path} --out samples.png", err=True)
+    if len(run.sample_shape) == 3:  # images
+        click.echo(f"      keras-gan demo {run.path}", err=True)
     click.echo(str(run.path))
 
 
