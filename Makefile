@@ -14,6 +14,9 @@ ARGS :=
 # Each process takes up to 2 GB.
 PARALLEL := -n logical --maxprocesses 4 --dist worksteal
 comma := ,
+# Extras: of who uses the program; the tests also build the docs, and look by a browser.
+USED := litert$(comma)demo
+TESTED := $(USED)$(comma)dev$(comma)docs$(comma)browser
 
 .PHONY: fit test slow lint clean
 .NOTPARALLEL:
@@ -71,7 +74,7 @@ define set_up
 endef
 
 $(VENV)/.base: $(LOCKS)
-	$(call set_up,.[litert],$(VENV)/.base)
+	$(call set_up,.[$(USED)],$(VENV)/.base)
 
 $(VENV)/.dev: $(LOCKS)
-	$(call set_up,.[dev$(comma)litert],$(VENV)/.base $(VENV)/.dev)
+	$(call set_up,.[$(TESTED)],$(VENV)/.base $(VENV)/.dev)

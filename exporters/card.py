@@ -336,12 +336,30 @@ def _saved_model(generator, name, path):
     return [python, "\n".join(server)]
 
 
+def _web(generator, name, path):
+    return [
+        "\n".join(
+            [
+                "### Web page",
+                "",
+                "Any static host can serve the folder; the generator runs in the visitor's "
+                "browser:",
+                "",
+                "```sh",
+                f"python3 -m http.server --directory {path} 8000",
+                "```",
+            ]
+        )
+    ]
+
+
 _SNIPPETS = {
     "onnx": _onnx("ONNX"),
     "onnx_float16": _onnx("ONNX, float16 weights"),
     "onnx_int8": _onnx("ONNX, int8 weights"),
     "litert": _litert,
     "keras": _keras,
+    "web": _web,
     "saved_model": _saved_model,
     **{f"{kind}_encoder": _encoder(kind) for kind in _ENCODERS},
 }

@@ -23,6 +23,7 @@ from keras_gan.exporters import (
     saved_model,
     serving,
     transaction,
+    web,
 )
 from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import Generator
@@ -48,6 +49,7 @@ class Job:
     opset: int
     metadata: dict[str, str]
     encoder: Encoder | None = None
+    web_runtime: Path | None = None
     _onnx: list = dataclasses.field(default_factory=list)
 
     def onnx_model(self):
@@ -68,8 +70,9 @@ class Format:
         tolerance: largest absolute difference from Keras' images in [-1, 1].
         mean_tolerance: mean absolute difference; where there is none, `tolerance` says it.
         encoder_path: of the encoder's own file, for formats that hold one network exactly.
-        option: the option of `export` that is for this kind alone.
+        options: those of `export` that are for this kind and not for every one.
         needs: {module: extra} that have to be installed.
+        by_file: of a folder: its files take older ones' places, one by one.
     """
 
     path: str
@@ -78,8 +81,9 @@ class Format:
     tolerance: float
     mean_tolerance: float | None = None
     encoder_path: str | None = None
-    option: Literal["opset", "version"] | None = None
+    options: tuple[Literal["opset", "version", "web_runtime"], ...] = ()
     needs: dict[str, str] = dataclasses.field(default_factory=dict)
+    by_file: bool = False
 
 
 FORMATS: dict[str, Format] = {
@@ -89,7 +93,7 @@ FORMATS: dict[str, Format] = {
         onnx.runner,
         1e-5,
         encoder_path="{name}_encoder.onnx",
-        option="opset",
+        options=("opset",),
     ),
     # The variants are lossy. Most pixels of a trained generator are black or white, where the
     # rounding of weights is lost; at the edges between them it is magnified, so that a single
@@ -101,7 +105,7 @@ FORMATS: dict[str, Format] = {
         onnx.runner,
         tolerance=0.1,
         mean_tolerance=1e-3,
-        option="opset",
+        options=("opset",),
     ),
     "onnx_int8": Format(
         "{name}.int8.onnx",
@@ -109,7 +113,7 @@ FORMATS: dict[str, Format] = {
         onnx.runner,
         tolerance=0.5,
         mean_tolerance=0.01,
-        option="opset",
+        options=("opset",),
     ),
     "litert": Format(
         "{name}.tflite",
@@ -126,13 +130,23 @@ FORMATS: dict[str, Format] = {
         1e-5,
         encoder_path="{name}_encoder.keras",
     ),
+    "web": Format(
+        "{name}-web",
+        lambda job, path: web.write(
+            job.generator, job.onnx_model(), job.name, path, job.web_runtime
+        ),
+        web.runner,
+        1e-5,
+        options=("opset", "web_runtime"),
+        by_file=True,
+    ),
     # The last one: a running server sees it once the other files are there.
     "saved_model": Format(
         "{name}/{version}",
         lambda job, path: saved_model.write(job.generator, path, job.name, job.encoder),
         saved_model.runner,
         1e-5,
-        option="version",
+        options=("version",),
     ),
 }
 
@@ -154,6 +168,7 @@ def export(
     version: int | None = None,
     opset: int | None = None,
     weights: str = "ema",
+    web_runtime: str | Path | None = None,
 ) -> Export:
     """Writes a run's generator in other programs' formats, all of them or none.
 
@@ -168,6 +183,8 @@ def export(
         version: of the SavedModel, by default the next free one.
         opset: of ONNX, one of `onnx.OPSETS`; by default `onnx.DEFAULT_OPSET`.
         weights: `ema` or `raw`.
+        web_runtime: an npm install of onnxruntime-web, for the format web; by default one
+            that is made in the cache.
 
     Raises:
         ConfigError: a format, name, version, opset or kind of weights that can't be,
@@ -179,15 +196,17 @@ def export(
     out = run.path / "export" if out is None else Path(out)
     name = _checked_name(name or run.config.name)
     chosen = _chosen(formats)
-    _check_options(chosen, version=version, opset=opset)
+    _check_options(chosen, version=version, opset=opset, web_runtime=web_runtime)
     opset = onnx.checked_opset(opset)
     version = _version(out / name, version)
+    runtime = web.runtime(web_runtime) if "web" in chosen else None
     generator = Generator.of(run, weights)
     _warn_of_an_untrained(run)
     origin = facts.of_file(run, weights)
     encoder = Encoder.of(run, weights)
     model = facts.of_model(run, generator, name, encoder)
-    job = Job(generator, name, opset, facts.inside_onnx(run, generator, model, origin), encoder)
+    inside = facts.inside_onnx(run, generator, model, origin)
+    job = Job(generator, name, opset, inside, encoder, runtime)
     with transaction.beside(out) as aside:
         files = {}
         for kind, form in chosen.items():
@@ -198,7 +217,8 @@ def export(
                 own = {"format": f"{kind}{ENCODER}", **origin}
                 files[path] = {**own, **_proved_encoder(kind, form, job, aside / path)}
         told = {**model, "files": {**facts.earlier_files(out, model, origin), **files}}
-        paths = [*files, *_describe(run, generator, told, aside)]
+        paths = [part for path in files for part in _parts(aside, path, files[path]["format"])]
+        paths += _describe(run, generator, told, aside)
         if "saved_model" in chosen:
             versions = sorted([*_versions(out / name), version])
             serving.write(aside / DEPLOY, name, versions, labels=bool(generator.class_names))
@@ -236,12 +256,13 @@ def _chosen(formats: Sequence[str]) -> dict[str, Format]:
     return {kind: form for kind, form in FORMATS.items() if kind in formats}
 
 
-def _check_options(chosen: dict[str, Format], **options: int | None) -> None:
+def _check_options(chosen: dict[str, Format], **options: int | str | Path | None) -> None:
     for option, value in options.items():
-        if value is not None and all(form.option != option for form in chosen.values()):
-            takers = [kind for kind, form in FORMATS.items() if form.option == option]
+        if value is not None and all(option not in form.options for form in chosen.values()):
+            takers = [kind for kind, form in FORMATS.items() if option in form.options]
+            flag = f"--{option.replace('_', '-')}"
             raise ConfigError(
-                f"--{option} has no effect on {', '.join(chosen)}, only on {', '.join(takers)}: "
+                f"{flag} has no effect on {', '.join(chosen)}, only on {', '.join(takers)}: "
                 f"leave it out, or add a --format. Received: {value}."
             )
 
@@ -275,6 +296,13 @@ def _warn_of_an_untrained(run: Run) -> None:
 
 
 # ------------------------------------------------------------------- what is written
+
+
+def _parts(aside: Path, path: str, kind: str) -> list[str]:
+    """What is moved for a file or folder: all at once, or one by one."""
+    if not FORMATS[kind].by_file:
+        return [path]
+    return [f"{path}/{part.name}" for part in sorted((aside / path).iterdir())]
 
 
 def _proved(kind: str, form: Format, job: Job, path: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import IO
 from keras_gan.errors import ConfigError
 
 _GRACE = 30.0  # seconds in which the others end by themselves once one has failed
-_THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 def run_workers(command: Sequence[str], workers: int) -> int:
@@ -113,7 +113,7 @@ def _environments(workers: int) -> list[dict[str, str]]:
     devices = _dealt_out(_gpus(), workers)
     # Together they have no more threads than one process would.
     threads = str(max(1, len(os.sched_getaffinity(0)) // workers))
-    shared = {name: threads for name in _THREADS if name not in os.environ}
+    shared = {name: threads for name in THREADS if name not in os.environ}
     return [
         {
             **shared,

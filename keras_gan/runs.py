@@ -148,6 +148,13 @@ class Run:
         return max(found, default=0)
 
     @property
+    def total_steps(self) -> int:
+        """Iterations of the whole training (`engine.Schedule` counts the same)."""
+        training = self.config.training
+        rows_per_round = training.batch_size * training.discriminator_steps
+        return training.epochs * (self.num_samples // rows_per_round)
+
+    @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 

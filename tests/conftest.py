@@ -8,8 +8,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # What keras_gan sets, too late where a test imports TensorFlow first; processes that tests start
 # would inherit it, and differ in their last bits.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-for _name in ("KERAS_GAN_RUNS", "KERAS_GAN_DEBUG", "TFDS_DATA_DIR"):
-    os.environ.pop(_name, None)  # a developer's own settings are no test's business
+for _name in [*os.environ]:  # a developer's own settings are no test's business
+    if _name in ("TFDS_DATA_DIR", "NO_COLOR") or (
+        _name.startswith("KERAS_GAN_") and _name != "KERAS_GAN_TEST_DATA"
+    ):
+        del os.environ[_name]
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -103,3 +106,14 @@ def points_run(tmp_path_factory):
         "--data=ring_8",
         "--set=network.generator={hidden: [16, 16], output_activation: linear}",
     )
+
+
+@pytest.fixture(scope="session")
+def web_runtime(tmp_path_factory):
+    """Files with the names of onnxruntime-web's: enough to write a page, not to show it."""
+    from keras_gan.exporters import web
+
+    folder = tmp_path_factory.mktemp("runtime")
+    for name in web.RUNTIME:
+        (folder / name).write_text("no runtime")
+    return folder

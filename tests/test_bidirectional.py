@@ -197,9 +197,9 @@ def test_the_encoder_s_latents_are_where_invert_starts(bidirectional_run, plain_
     assert "was trained without one" in refused.stderr
 
 
-def test_every_exact_format_carries_the_encoder(bidirectional_run, tmp_path):
+def test_every_exact_format_carries_the_encoder(bidirectional_run, tmp_path, web_runtime):
     run = load(bidirectional_run)
-    published = export(run, [*FORMATS], tmp_path, name="b")
+    published = export(run, [*FORMATS], tmp_path, name="b", web_runtime=web_runtime)
     files = {Path(path).name for path in published.files}
     assert {"b_encoder.onnx", "b_encoder.tflite", "b_encoder.keras"} <= files
     encoder, count = run.gan.inverter, 5

@@ -104,7 +104,11 @@ def test_datasets_are_listed_bundled_ones_first_and_all_names_on_demand(cli):
 def test_runs_are_listed_with_their_last_metrics(plain_run, conditional_run, cli, monkeypatch):
     monkeypatch.setenv("KERAS_GAN_RUNS", "runs")
     empty = cli("runs")
-    assert (empty.exit_code, empty.stdout, empty.stderr) == (0, "", "no runs in runs\n")
+    assert (empty.exit_code, empty.stdout, empty.stderr) == (
+        0,
+        "",
+        "no runs in runs: keras-gan fit digits makes one\n",
+    )
     Path("runs/a").mkdir(parents=True)
     Path("runs/a/first").symlink_to(plain_run)
     Path("runs/second").symlink_to(conditional_run)

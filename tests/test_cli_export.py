@@ -1,5 +1,6 @@
 """`keras-gan export`."""
 
+import json
 import re
 from pathlib import Path
 
@@ -25,6 +26,19 @@ def test_the_newest_run_is_exported_and_said_to_be(cli):
             r"differs from Keras by at most \S+ \(allowed: \S+\), on average \S+$", line
         )
     assert last == f"how to run them: {out / 'README.md'}"
+
+
+def test_json_is_a_line_a_file_and_nothing_else(plain_run, cli):
+    out = Path("files")
+    result = cli("export", plain_run, "--json", "--out", out, "--format=onnx", "--format=keras")
+    assert result.exit_code == 0, result.stderr
+    files = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [file["path"] for file in files] == [str(out / "digits.onnx"), str(out / "digits.keras")]
+    told = json.loads((out / "export.json").read_text())["files"]
+    for file in files:
+        path = Path(file.pop("path"))
+        assert file == told[path.name]
+        assert file["bytes"] == path.stat().st_size
 
 
 def test_mistakes_are_usage_errors(plain_run, cli):

@@ -144,7 +144,7 @@ def test_an_unknown_split_and_an_empty_one():
 @pytest.fixture
 def no_network(monkeypatch):
     """Stands in for a machine without a network, so that this test never downloads."""
-    monkeypatch.setattr("keras_gan.data.tfds._online", lambda: False)
+    monkeypatch.setattr("keras_gan.data.tfds.online", lambda: False)
 
 
 @pytest.mark.parametrize("name, message", [
@@ -261,7 +261,7 @@ SILENT = "import socket, threading\nsocket.getaddrinfo = lambda *a, **k: threadi
 def test_without_data_and_network_the_ways_out_are_named_within_ten_seconds(resolver, tmp_path):
     from keras_gan.data import tfds
 
-    if resolver == "this machine's" and tfds._online():
+    if resolver == "this machine's" and tfds.online():
         pytest.skip("there is a network")
     site, empty, work = (tmp_path / name for name in ("site", "empty", "work"))
     for folder in (site, empty, work):
@@ -293,5 +293,5 @@ def test_a_proxy_is_asked_where_one_is_set(monkeypatch):
 
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     began = time.perf_counter()
-    assert not tfds._online()
+    assert not tfds.online()
     assert time.perf_counter() - began < tfds.PROBE_SECONDS + 1

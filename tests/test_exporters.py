@@ -83,9 +83,11 @@ def conditional():
         ("resnet", (32, 32, 3), True),
     ],
 )
-def test_a_format_equals_keras_at_every_batch(kind, family, shape, conditional, tmp_path):
+def test_a_format_equals_keras_at_every_batch(
+    kind, family, shape, conditional, tmp_path, web_runtime
+):
     made = generator(family, shape, conditional)
-    job = publish.Job(made, "g", 18, {})
+    job = publish.Job(made, "g", 18, {}, web_runtime=web_runtime)
     path = tmp_path / FORMATS[kind].path.format(name="g", version=1)
     path.parent.mkdir(exist_ok=True)
     FORMATS[kind].write(job, path)
@@ -433,16 +435,16 @@ def test_litert_needs_no_tensorflow_operators(conditional, tmp_path):
 # ----------------------------------------------------------------------- publication
 
 
-def test_an_export_publishes_everything_and_says_what_it_is(conditional_run, tmp_path):
+def test_an_export_publishes_everything_and_says_what_it_is(conditional_run, tmp_path, web_runtime):
     run = load(conditional_run)
     kinds = [*FORMATS]
     out = tmp_path / "made" / "here"
-    published = export(run, kinds, out, name="digits-c", opset=17)
+    published = export(run, kinds, out, name="digits-c", opset=17, web_runtime=web_runtime)
     assert {f["format"] for f in published.files.values()} == set(kinds)
     assert {p.name for p in out.iterdir()} == {
         *("README.md", "samples.png", "export.json", "deploy", "digits-c"),
         *("digits-c.onnx", "digits-c.float16.onnx", "digits-c.int8.onnx"),
-        *("digits-c.tflite", "digits-c.keras"),
+        *("digits-c.tflite", "digits-c.keras", "digits-c-web"),
     }
     told = json.loads((out / "export.json").read_text())
     assert told["files"] == published.files
@@ -782,10 +784,12 @@ def environment_of(tmp_path, *packages):
 
 
 @pytest.fixture(scope="module", params=["plain", "conditional", "points"])
-def carded(request, tmp_path_factory):
+def carded(request, tmp_path_factory, web_runtime):
     run = request.getfixturevalue(f"{request.param}_run")
     out = tmp_path_factory.mktemp("card")
-    return export(load(run), [*FORMATS], out)
+    if request.param == "points":  # no page shows them
+        return export(load(run), [kind for kind in FORMATS if kind != "web"], out)
+    return export(load(run), [*FORMATS], out, web_runtime=web_runtime)
 
 
 def snippets(card):

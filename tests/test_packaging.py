@@ -90,6 +90,10 @@ def test_the_wheel_holds_keras_gan_alone(wheel):
     recipes = {path.name for path in (ROOT / "configs").glob("*.yaml")}
     assert recipes
     assert {f"keras_gan/configs/{name}" for name in recipes} <= names
+    templates = ROOT / "exporters" / "templates"
+    files = {str(p.relative_to(templates)) for p in templates.rglob("*") if p.is_file()}
+    assert "web/app.js" in files
+    assert {f"keras_gan/exporters/templates/{name}" for name in files} <= names
     assert any(name.endswith("/LICENSE") for name in names)
 
 
@@ -143,7 +147,9 @@ def test_constraints_pin_everything_that_setup_cfg_names():
 
 def test_set_up_files_name_what_there_is():
     makefile, dockerfile = ((ROOT / name).read_text() for name in ("Makefile", "Dockerfile"))
-    extras = re.findall(r"\.\[(\w+)", makefile) + re.findall(r"'\[(\w+)\]'", dockerfile)
+    named = " ".join(re.findall(r"^(?:USED|TESTED) := (.*)$", makefile, re.M))
+    extras = re.findall(r"\w+", re.sub(r"\$\(\w+\)", " ", named))
+    extras += re.findall(r"'\[(\w+)\]'", dockerfile)
     assert {"dev", "cuda"} <= set(extras) <= set(SETUP["options.extras_require"])
 
     versions = re.findall(r"Python :: (3\.\d+)", SETUP["metadata"]["classifiers"])
@@ -213,11 +219,11 @@ def test_make_sets_up_once_and_again_where_it_has_to(checkout):
     backend = "-m pip install -c constraints.txt setuptools wheel"
     install = "-m pip install -c constraints.txt --no-build-isolation -e .["
     tests = "-m pytest -m not slow -q -n logical --maxprocesses 4 --dist worksteal"
-    anew = ["-m venv .venv", backend, f"{install}litert]"]
+    anew = ["-m venv .venv", backend, f"{install}litert,demo]"]
 
     assert make("fit")[0] == [*anew, "keras-gan fit digits"]
     assert make("fit")[0] == ["keras-gan fit digits"]
-    assert make("test")[0] == [backend, f"{install}dev,litert]", tests]
+    assert make("test")[0] == [backend, f"{install}litert,demo,dev,docs,browser]", tests]
     assert make("test")[0] == [tests]
 
     soon = (folder / "constraints.txt").stat().st_mtime + 100

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from keras_gan.callbacks import dashboard
 from keras_gan.callbacks.cadence import Cadence
 from keras_gan.config import Config
 from keras_gan.objectives import OPTIMAL_VALUE
@@ -82,4 +83,6 @@ class ScalarWriter(Cadence):
 
         with self.rows.board.at(0):
             tf.summary.text("config", f"```yaml\n{self.config.to_yaml()}```")
-            hparams.hparams(flatten(self.config.to_dict()))
+            settings = flatten(self.config.to_dict())
+            hparams.hparams({k: v for k, v in settings.items() if k != "description"})
+            dashboard.write()

@@ -11,6 +11,9 @@ from typing import Any
 import click
 
 from keras_gan import __version__
+from keras_gan.cli.demo import demo
+from keras_gan.cli.doctor import doctor
+from keras_gan.cli.environment import name_variables
 from keras_gan.cli.evaluate import evaluate
 from keras_gan.cli.export import export
 from keras_gan.cli.fit import fit
@@ -19,6 +22,7 @@ from keras_gan.cli.launch import launch
 from keras_gan.cli.lists import datasets, recipes, runs
 from keras_gan.cli.probe import probe
 from keras_gan.cli.sample import sample
+from keras_gan.cli.sweep import sweep
 from keras_gan.cli.theory import theory
 from keras_gan.errors import KerasGanError, KerasGanWarning, WorkerLostError
 
@@ -36,7 +40,7 @@ class Commands(click.Group):
             if debug:
                 raise
             line = " ".join(str(error).split())
-            click.echo(f"Error: {line}", err=True)
+            click.echo(f"{_coloured('Error', 'red')} {line}", err=True)
             if isinstance(error, WorkerLostError):
                 # TensorFlow, when it shuts down, would wait for the worker that has gone.
                 os._exit(error.exit_code)
@@ -57,13 +61,18 @@ class Commands(click.Group):
                 raise
             line = " ".join(str(error).split())[:300]
             click.echo(
-                f"Error: {type(error).__name__}: {line} (run `keras-gan --debug ...` for the "
-                "traceback)",
+                f"{_coloured('Error', 'red')} {type(error).__name__}: {line} "
+                "(run `keras-gan --debug ...` for the traceback)",
                 err=True,
             )
             ctx.exit(1)
         finally:
             warnings.showwarning = show
+
+
+def _coloured(word: str, colour: str) -> str:
+    """`word:`, in colour on a terminal; click takes the colour out elsewhere."""
+    return click.style(f"{word}:", fg=colour)
 
 
 def _show_warning(debug: bool, message, category, *_) -> None:
@@ -72,7 +81,7 @@ def _show_warning(debug: bool, message, category, *_) -> None:
     Called in the thread that warns, which may be a worker without a click context.
     """
     if issubclass(category, KerasGanWarning):
-        click.echo(f"Warning: {message}", err=True)
+        click.echo(f"{_coloured('Warning', 'yellow')} {message}", err=True)
     elif debug:
         click.echo(f"{category.__name__}: {message}", err=True)
 
@@ -80,28 +89,25 @@ def _show_warning(debug: bool, message, category, *_) -> None:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, envvar="KERAS_GAN_DEBUG", help="Show tracebacks.")
 @click.version_option(__version__, prog_name="keras-gan")
-def main(debug: bool) -> None:
+@click.pass_context
+def main(context: click.Context, debug: bool) -> None:
     """Train generative adversarial networks, watch them learn, and use them.
 
     Start with `keras-gan fit digits`: it needs no download.
 
+    Every option can be given by the environment: --epochs of fit by KERAS_GAN_FIT_EPOCHS.
+    NO_COLOR=1 takes the colours away.
+
     Shell completion: eval "$(_KERAS_GAN_COMPLETE=bash_source keras-gan)"
     """
+    if os.environ.get("NO_COLOR"):
+        context.color = False
 
 
-for command in (
-    fit,
-    launch,
-    sample,
-    evaluate,
-    probe,
-    invert,
-    edit,
-    restore,
-    theory,
-    export,
-    recipes,
-    datasets,
-    runs,
-):
+COMMANDS = (
+    *(fit, launch, sample, evaluate, probe, invert, edit, restore, theory, export, sweep, demo),
+    *(recipes, datasets, runs, doctor),
+)
+for command in COMMANDS:
     main.add_command(command)
+name_variables(main, "KERAS_GAN")

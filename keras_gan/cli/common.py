@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -62,9 +64,23 @@ def _silenced() -> Iterator[None]:
         os.close(nowhere)
 
 
+class RunPath(click.Path):
+    """The path of a run; completes those under `runs_root()`."""
+
+    def __init__(self):
+        super().__init__(path_type=Path)
+
+    def shell_complete(self, ctx, param, incomplete):
+        from keras_gan.runs import list_runs
+
+        paths = [str(run.path) for run in list_runs()]
+        found = [CompletionItem(path) for path in paths if path.startswith(incomplete)]
+        return found or [CompletionItem(incomplete, type="dir")]
+
+
 def run_argument(command: Callable) -> Callable:
     """The RUN that a command works on: by default the newest."""
-    return click.argument("run", required=False, type=click.Path(path_type=Path))(command)
+    return click.argument("run", required=False, type=RunPath())(command)
 
 
 checkpoint_option = click.option(
@@ -74,3 +90,23 @@ checkpoint_option = click.option(
     show_default=True,
     help="best: its samples were nearest to training images.",
 )
+
+
+def json_option(what: str) -> Callable:
+    """`--json`: on standard output nothing but one JSON object a `what`, a line each."""
+    return click.option("--json", "as_json", is_flag=True, help=f"One JSON object a {what}.")
+
+
+def echo_json(values: dict) -> None:
+    """A line of standard JSON; what is not finite becomes null before it comes here."""
+    click.echo(json.dumps(values, allow_nan=False))
+
+
+def echo_table(rows: Sequence[tuple[str, ...]]) -> None:
+    """Rows of cells, in columns."""
+    if not rows:
+        return
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())

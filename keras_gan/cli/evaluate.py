@@ -7,12 +7,19 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import checkpoint_option, import_tensorflow
+from keras_gan.cli.common import (
+    RunPath,
+    checkpoint_option,
+    echo_json,
+    echo_table,
+    import_tensorflow,
+    json_option,
+)
 from keras_gan.errors import KerasGanError
 
 
 @click.command()
-@click.argument("run", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("run", nargs=-1, type=RunPath())
 @checkpoint_option
 @click.option(
     "--count",
@@ -62,7 +69,8 @@ from keras_gan.errors import KerasGanError
     show_default=True,
     help="The page on several RUNs; each has its own in its evaluation/.",
 )
-def evaluate(run, checkpoint, out, **options) -> None:
+@json_option("run")
+def evaluate(run, checkpoint, out, as_json, **options) -> None:
     """Measure RUN (by default the newest), or several beside each other."""
     from keras_gan import runs
 
@@ -84,7 +92,11 @@ def evaluate(run, checkpoint, out, **options) -> None:
         click.echo(f"comparison: {report.write_comparison(evaluations, out)}", err=True)
     if not any(evaluation.figures for evaluation in evaluations):
         raise click.exceptions.Exit(1)
-    _show(report.table(evaluations), [str(one.run.path) for one in evaluations])
+    if as_json:
+        for one in evaluations:
+            echo_json({"run": str(one.run.path), **protocol.facts(one)})
+    else:
+        _show(report.table(evaluations), [str(one.run.path) for one in evaluations])
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -105,10 +117,7 @@ def _one(run, chosen):
 
 
 def _show(rows: list[tuple[str, ...]], runs: list[str]) -> None:
-    rows = [("", *(runs if len(runs) > 1 else ["samples"]), "real images"), *rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
+    echo_table([("", *(runs if len(runs) > 1 else ["samples"]), "real images"), *rows])
 
 
 class _Progress:

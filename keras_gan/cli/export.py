@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import checkpoint_option, import_tensorflow, run_argument
+from keras_gan.cli.common import (
+    checkpoint_option,
+    echo_json,
+    import_tensorflow,
+    json_option,
+    run_argument,
+)
 
 
 @click.command()
@@ -18,7 +24,8 @@ from keras_gan.cli.common import checkpoint_option, import_tensorflow, run_argum
     multiple=True,
     default=("saved_model",),
     show_default=True,
-    help="saved_model, onnx, onnx_float16, onnx_int8, litert or keras. Repeatable.",
+    help="saved_model, onnx, onnx_float16, onnx_int8, litert, keras or web (a static page). "
+    "Repeatable.",
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder; by default RUN/export.")
 @click.option("--name", help="The model's name; by default the recipe's.")
@@ -36,7 +43,13 @@ from keras_gan.cli.common import checkpoint_option, import_tensorflow, run_argum
     show_default=True,
     help="The generator's average, or its weights as they are.",
 )
-def export(run, checkpoint, formats, **options) -> None:
+@click.option(
+    "--web-runtime",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="An npm install of onnxruntime-web, for web; by default one is made in the cache.",
+)
+@json_option("file")
+def export(run, checkpoint, formats, as_json, **options) -> None:
     """Write the trained generator of RUN (by default the newest) for other programs."""
     from keras_gan import runs
 
@@ -55,5 +68,8 @@ def export(run, checkpoint, formats, **options) -> None:
             + (f" ({file['mean_tolerance']:g})" if file["mean_tolerance"] else ""),
             err=True,
         )
-        click.echo(str(published.folder / path))
+        if as_json:
+            echo_json({"path": str(published.folder / path), **file})
+        else:
+            click.echo(str(published.folder / path))
     click.echo(f"how to run them: {published.folder / 'README.md'}", err=True)

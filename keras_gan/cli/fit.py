@@ -149,7 +149,8 @@ def _play(training, prepared, run, profile: bool) -> None:
     """`run` is None in a worker that writes nothing, and has little to say."""
     if run is not None:
         click.echo(f"  run        {run.path}", err=True)
-        click.echo(f"  watch      tensorboard --logdir {run.path.parent}", err=True)
+        board = f"tensorboard --logdir {run.path.parent} --samples_per_plugin images=0"
+        click.echo(f"  watch      {board}", err=True)
     from keras_gan import runs, signals
 
     try:
@@ -165,6 +166,8 @@ def _play(training, prepared, run, profile: bool) -> None:
     pictures = sorted((run.path / "samples").glob("*.png"))
     click.echo(f"done: look at {pictures[-1]}", err=True)
     click.echo(f"next: keras-gan sample {run.path} --out samples.png", err=True)
+    if len(run.sample_shape) == 3:  # images
+        click.echo(f"      keras-gan demo {run.path}", err=True)
     click.echo(str(run.path))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
-
 import click
+
+from keras_gan.cli.common import echo_json, echo_table, json_option
 
 
 @click.command()
@@ -12,7 +12,7 @@ def recipes() -> None:
     """List the recipes that come with keras-gan."""
     from keras_gan.config import load_config, recipe_names
 
-    _table([(name, load_config(name).description) for name in recipe_names()])
+    echo_table([(name, load_config(name).description) for name in recipe_names()])
 
 
 @click.command()
@@ -21,11 +21,11 @@ def datasets(everything) -> None:
     """List the data that `fit --data` takes."""
     from keras_gan.data import catalogue
 
-    _table(catalogue.described(everything))
+    echo_table(catalogue.described(everything))
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a run.")
+@json_option("run")
 def runs(as_json) -> None:
     """List the runs under ./runs (or $KERAS_GAN_RUNS), oldest first, with their last metrics."""
     from keras_gan import runs as runs_module
@@ -45,12 +45,14 @@ def runs(as_json) -> None:
         )
     if as_json:
         for row in rows:
-            click.echo(json.dumps(row))
+            echo_json(row)
         return
     if not rows:
-        click.echo(f"no runs in {runs_module.runs_root()}", err=True)
+        click.echo(
+            f"no runs in {runs_module.runs_root()}: keras-gan fit digits makes one", err=True
+        )
     shown = ("V(D,G)", "D(x)", "D(G(z))")
-    _table(
+    echo_table(
         [
             (
                 row["run"],
@@ -64,12 +66,3 @@ def runs(as_json) -> None:
             for row in rows
         ]
     )
-
-
-def _table(rows: list[tuple[str, ...]]) -> None:
-    if not rows:
-        return
-    widths = [max(len(row[c]) for row in rows) for c in range(len(rows[0]))]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())

@@ -95,7 +95,7 @@ def _builder(tfds: ModuleType, config: DataConfig) -> Any:
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise DataError(f"tensorflow-datasets can't open {config.name}: {reason[0]}") from error
-    if not _is_prepared(builder) and not _online():
+    if not _is_prepared(builder) and not online():
         raise DataError(
             f"{config.name} is not prepared in {directory or builder.data_dir_root} and the "
             f"network can't be reached: {_WAYS_OUT}."
@@ -130,7 +130,7 @@ def _download(tfds: ModuleType, builder: Any) -> None:
                 shutil.rmtree(leftover, ignore_errors=True)
 
 
-def _online() -> bool:
+def online() -> bool:
     """Whether a host outside answers, directly or through a configured proxy, in 3 s.
 
     Asked in a thread, because no time limit holds for looking up the host's name.

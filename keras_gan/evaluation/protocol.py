@@ -8,6 +8,7 @@ import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -157,21 +158,26 @@ def write(evaluation: Evaluation) -> Path:
         RunError: it can't be written.
     """
     run, folder = evaluation.run, evaluation.run.path / FOLDER
-    facts = {
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        **evaluation.origin,
-        "figures": [_as_json(figure) for figure in evaluation.figures],
-        "problems": evaluation.problems,
-    }
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    told = {"created": now, **facts(evaluation)}
     values = {f"evaluation/{figure.name}": figure.value for figure in evaluation.figures}
     try:
-        write_text(folder / FIGURES, json.dumps(facts, indent=1, allow_nan=False))
+        write_text(folder / FIGURES, json.dumps(told, indent=1, allow_nan=False))
         rows = RowWriter(run.path)
         rows.write(int(evaluation.origin["iteration"]), values)
         rows.close()
     except OSError as error:
         raise RunError(f"Can't write {folder}: {error.strerror or error}.") from error
     return folder / FIGURES
+
+
+def facts(evaluation: Evaluation) -> dict[str, Any]:
+    """What was found, as JSON can hold it: where from, `figures`, and `problems`."""
+    return {
+        **evaluation.origin,
+        "figures": [_as_json(figure) for figure in evaluation.figures],
+        "problems": evaluation.problems,
+    }
 
 
 def _as_json(figure: Figure) -> dict:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import io
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure as Plot
 from PIL import Image
 
-from keras_gan import __version__, pictures
+from keras_gan import pages, pictures
 from keras_gan.errors import EvaluationError, RunError
 from keras_gan.evaluation import plots
 from keras_gan.evaluation.diversity import flat
@@ -22,30 +21,10 @@ from keras_gan.evaluation.metrics import Figure
 from keras_gan.evaluation.modes import class_shares
 from keras_gan.evaluation.neighbours import nearest
 from keras_gan.evaluation.protocol import FOLDER, Evaluation
-from keras_gan.files import replaced_file, write_text
+from keras_gan.files import replaced_file
 
 _GRID, _NEIGHBOURS, _MOST_CLASSES, _MOST_ROWS = 100, 10, 60, 1000
 SAMPLES = "samples.png"
-
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>
-body {{ font: 15px/1.45 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem;
-        color: #222 }}
-h1 {{ font-size: 1.5rem }} h2 {{ font-size: 1.15rem; margin-top: 2rem }}
-table {{ border-collapse: collapse }} th, td {{ padding: .25rem .7rem; text-align: left;
-        border-bottom: 1px solid #ddd; vertical-align: top }}
-td.number {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }}
-td.best {{ font-weight: 600 }} .warning {{ background: #fff3d6; padding: .5rem .8rem }}
-img {{ max-width: 100%; image-rendering: auto }} .note {{ color: #666; font-size: .85em }}
-.grids {{ display: flex; flex-wrap: wrap; gap: 1rem }} figure {{ margin: 0 }}
-</style>
-<h1>{title}</h1>
-{body}
-<p class="note">keras-gan {version}</p>
-</html>
-"""
 
 
 def write(evaluation: Evaluation) -> Path:
@@ -62,7 +41,7 @@ def write(evaluation: Evaluation) -> Path:
         save(folder / f"{name}.png", picture)
         sections.append(f"<h2>{title}</h2><p class=note>{text}</p>{_embedded(picture, title)}")
     title = f"{evaluation.run.config.name}: how good is it?"
-    return _page(folder / "report.html", title, sections)
+    return pages.write(folder / "report.html", title, sections)
 
 
 def write_comparison(evaluations: Sequence[Evaluation], path: Path) -> Path:
@@ -80,12 +59,11 @@ def write_comparison(evaluations: Sequence[Evaluation], path: Path) -> Path:
         "<h2>Samples</h2>",
     ]
     grids = (
-        f"<figure>{_picture((e.run.path / FOLDER / SAMPLES).read_bytes(), label)}"
-        f"<figcaption class=note>{html.escape(label)}</figcaption></figure>"
+        pages.figure((e.run.path / FOLDER / SAMPLES).read_bytes(), label)
         for e, label in zip(evaluations, labels, strict=True)
     )
     sections.append(f"<div class=grids>{''.join(grids)}</div>")
-    return _page(path, "Runs side by side", sections)
+    return pages.write(path, "Runs side by side", sections)
 
 
 def table(evaluations: Sequence[Evaluation]) -> list[tuple[str, ...]]:
@@ -251,15 +229,6 @@ def _short(value: float) -> str:
     return f"{value:.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
 
 
-def _page(path: Path, title: str, sections: Iterable[str]) -> Path:
-    text = _PAGE.format(title=html.escape(title), body="\n".join(sections), version=__version__)
-    try:
-        write_text(path, text)
-    except OSError as error:
-        raise RunError(f"Can't write {path}: {error.strerror or error}.") from error
-    return path
-
-
 def _png(picture: np.ndarray | Plot) -> bytes:
     file = io.BytesIO()
     if isinstance(picture, Plot):
@@ -279,9 +248,4 @@ def save(path: Path, picture: np.ndarray | Plot) -> None:
 
 
 def _embedded(picture: np.ndarray | Plot, title: str) -> str:
-    return _picture(_png(picture), title)
-
-
-def _picture(png: bytes, title: str) -> str:
-    data = base64.b64encode(png).decode()
-    return f'<img alt="{html.escape(title)}" src="data:image/png;base64,{data}">'
+    return pages.picture(_png(picture), title)

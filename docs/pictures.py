@@ -1,0 +1,226 @@
+"""Makes the pictures of docs/: python docs/pictures.py [curves] [objectives] [screens].
+
+`curves`: what healthy training, collapse, a discriminator that is too strong, and divergence look
+like; `objectives`: the samples of docs/sweeps/objectives.yaml, whose table it prints; `screens`:
+TensorBoard and the demo, by a headless Chromium. Without a name, all. The theory's figures are
+made by `keras-gan theory`, those of the results by the commands that stand there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+IMAGES = Path(__file__).parent / "images"
+SWEEP = Path(__file__).parent / "sweeps" / "objectives.yaml"
+PAGE = Path(__file__).parent / "objectives.md"
+_COLUMNS = {
+    "online/energy_distance": "energy distance",
+    "online/misplaced": "misplaced",
+    "held_out/jensen_shannon": "held-out JSD",
+}
+
+#: What is changed in the digits recipe.
+CURVES = {
+    "healthy": {},
+    # G is much faster than D: it finds one image that D likes, and stays there.
+    "collapse": {
+        "objective.name": "non_saturating",
+        "penalties": {},
+        "optimizer.generator.learning_rate": 0.01,
+        "optimizer.discriminator.learning_rate": 0.0005,
+        "training.ema_decay": 0.0,
+    },
+    # D is much faster than G, in the game whose gradient vanishes when D is right.
+    "strong_discriminator": {
+        "objective.name": "minimax",
+        "penalties": {},
+        "training.discriminator_steps": 4,
+        "optimizer.generator.learning_rate": 0.00002,
+        "optimizer.discriminator.learning_rate": 0.001,
+        "training.ema_decay": 0.0,
+    },
+    # A critic without any bound: the game has no optimum to come to.
+    "divergence": {
+        "objective.name": "wasserstein",
+        "penalties": {},
+        "optimizer.generator.learning_rate": 0.002,
+        "optimizer.discriminator.learning_rate": 0.002,
+        "training.ema_decay": 0.0,
+    },
+}
+_EPOCHS = 60
+
+
+def curves(runs: Path) -> None:
+    """curves_NAME.png: the course of a run, and its last samples."""
+    from keras_gan import fit, load_config
+    from keras_gan.config import override
+    from keras_gan.evaluation import plots
+
+    shared = {
+        "training.epochs": _EPOCHS,
+        "output.scalars_every_steps": 23,
+        "training.steps_per_call": 23,
+        "output.samples_every_epochs": 5,
+        "output.held_out_every_epochs": 20,
+    }
+    for name, changes in CURVES.items():
+        config = override(load_config("digits"), {**shared, **changes})
+        run = fit(config, runs / name)
+        file = io.BytesIO()
+        plots.curves(run.metrics()).savefig(file, format="png")
+        last = sorted((run.path / "samples").glob("*.png"))[-1]
+        beside(Image.open(file), Image.open(last)).save(IMAGES / f"curves_{name}.png")
+
+
+def beside(left: Image.Image, right: Image.Image) -> Image.Image:
+    """Two pictures in one, the right one fitted to the left one's height."""
+    left, right = left.convert("RGB"), right.convert("RGB")
+    right = right.resize((round(right.width * left.height / right.height), left.height))
+    sheet = Image.new("RGB", (left.width + right.width + 8, left.height), "white")
+    sheet.paste(left, (0, 0))
+    sheet.paste(right, (left.width + 8, 0))
+    return sheet
+
+
+def objectives(out: Path) -> None:
+    """objectives.png, the samples of seed 0 of each game, and the table of objectives.md.
+
+    Plays what is not there yet of the sweep.
+    """
+    command = [sys.executable, "-m", "keras_gan", "sweep", str(SWEEP), "--out", str(out), "--json"]
+    played = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    _fill(PAGE, [json.loads(line) for line in played.stdout.splitlines()])
+    tiles = []
+    for run in sorted((out / "runs").glob("*/seed-0")):
+        last = Image.open(sorted((run / "samples").glob("*.png"))[-1]).convert("RGB")
+        tile = Image.new("RGB", (260, 280), "white")
+        tile.paste(last.resize((256, 256)), (2, 22))
+        _write(tile, run.parent.name.removeprefix("digits--"))
+        tiles.append(np.asarray(tile))
+    rows = [np.concatenate(tiles[i : i + 4], axis=1) for i in range(0, len(tiles), 4)]
+    width = max(row.shape[1] for row in rows)
+    padded = [
+        np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), constant_values=255) for r in rows
+    ]
+    Image.fromarray(np.concatenate(padded)).save(IMAGES / "objectives.png")
+
+
+def _fill(page: Path, groups: list[dict]) -> None:
+    """Writes a row a game between the marks of a page."""
+    lines = [f"| game | {' | '.join(_COLUMNS.values())} |", "|---" * (len(_COLUMNS) + 1) + "|"]
+    for group in groups:
+        cells = [
+            f"{m['mean']:.3g} ± {m['spread']:.1g}" if (m := group["metrics"].get(name)) else "-"
+            for name in _COLUMNS
+        ]
+        lines.append(f"| `{group['game']}` | {' | '.join(cells)} |")
+    picture = "![Samples of seed 0 of each game](images/objectives.png)"
+    text = "\n".join([*lines, "", picture])
+    marks = r"(<!-- objectives -->\n).*(\n<!-- /objectives -->)"
+    page.write_text(
+        re.sub(marks, lambda m: m[1] + text + m[2], page.read_text("utf-8"), flags=re.DOTALL),
+        "utf-8",
+    )
+
+
+def _write(tile: Image.Image, text: str) -> None:
+    ImageDraw.Draw(tile).text((4, 4), text, fill="black")
+
+
+def screens(run: Path) -> None:
+    """tensorboard.png, demo.png and demo_explore.png, of a run."""
+    port = _free_port()
+    with _served(["demo", str(run), "--port", str(port)], f"http://127.0.0.1:{port}") as page:
+        page.wait_for_selector("#samples img")
+        page.screenshot(path=IMAGES / "demo.png")
+        page.get_by_role("tab", name="Explore", exact=True).click()
+        page.wait_for_selector("#explored img")
+        page.locator("input[aria-label='range slider for Direction 1']:visible").fill("1.5")
+        page.wait_for_timeout(2000)
+        page.screenshot(path=IMAGES / "demo_explore.png")
+    port = _free_port()
+    board = ["tensorboard", "--logdir", str(run), "--port", str(port), "--host", "127.0.0.1"]
+    with _served(board, f"http://127.0.0.1:{port}") as page:
+        page.goto(f"http://127.0.0.1:{port}/#custom_scalars")
+        page.wait_for_selector("vz-line-chart2", timeout=120_000, state="attached")
+        page.wait_for_timeout(8000)
+        page.screenshot(path=IMAGES / "tensorboard.png")
+
+
+@contextlib.contextmanager
+def _served(command: list[str], address: str) -> Iterator:
+    """A browser's page at an address that a command serves until the block's end."""
+    from playwright.sync_api import sync_playwright
+
+    module = ["tensorboard.main"] if command[0] == "tensorboard" else ["keras_gan"]
+    arguments = command[1:] if command[0] == "tensorboard" else command
+    server = subprocess.Popen([sys.executable, "-m", *module, *arguments])
+    try:
+        with sync_playwright() as playwright:
+            program = shutil.which("chromium") or shutil.which("google-chrome")
+            browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1280, "height": 860})
+            page.set_default_timeout(120_000)
+            _wait(address, server)
+            page.goto(address)
+            yield page
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _wait(address: str, server: subprocess.Popen) -> None:
+    host, port = re.fullmatch(r"http://([\d.]+):(\d+)", address).groups()
+    while server.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+            return
+        time.sleep(0.3)
+    raise SystemExit(f"{address}: the server has ended.")
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", choices=["curves", "objectives", "screens", []])
+    parser.add_argument(
+        "--out", type=Path, help="Folder of the runs; by default one that is removed."
+    )
+    parser.add_argument(
+        "--run", type=Path, help="For screens; by default the healthy one of curves."
+    )
+    arguments = parser.parse_args()
+    names = arguments.names or ["curves", "objectives", "screens"]
+    with contextlib.ExitStack() as stack:
+        out = arguments.out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if "curves" in names:
+            curves(out)
+        if "objectives" in names:
+            objectives(out / "objectives")
+        if "screens" in names:
+            screens(arguments.run or out / "healthy")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""What a page asks for: pictures from seeds, sliders and pins. Knows nothing of the page."""
+
+from __future__ import annotations
+
+import functools
+import io
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL import Image
+
+from keras_gan import directions, latents, pictures
+from keras_gan.data.source import fit_picture
+from keras_gan.demo.models import Model
+from keras_gan.sampling import SAMPLING
+
+SLIDERS = 8
+GRID = 64
+_BASES = 8  # latents at which the generator's Jacobian is taken
+_COMPARED = 100  # samples that an opinion is held against
+
+
+class Playground:
+    """A model behind a page; safe to be asked by several visitors at once.
+
+    Args:
+        opened: opens the model, and opens it anew on `reload`.
+    """
+
+    def __init__(self, opened: Callable[[], Model]):
+        self._opened = opened
+        self._lock = threading.Lock()
+        self.model = opened()
+
+    def reload(self) -> str:
+        """Opens the model again, for the weights of now; returns its title."""
+        with self._lock:
+            self.model = self._opened()
+        return self.model.title
+
+    # ------------------------------------------------------------------------ latents
+
+    def latents(self, seed: int, count: int = 1, truncation: float = 1.0) -> np.ndarray:
+        """Float32 (count, dim), those of `keras-gan sample --seed`, times `truncation`.
+
+        Truncation moves latents towards their mean, zero, where the data are densest:
+        less variety, fewer failures (Brock 2019 draws from a truncated normal; here all are
+        scaled, so that a slider moves each image steadily).
+        """
+        model = self.model
+        shape = (count, model.latent_dim)
+        drawn = latents.sample(model.latent_distribution, shape, (int(seed), SAMPLING)).numpy()
+        return truncation * drawn
+
+    def moved(self, seed: int, truncation: float, offsets: Sequence[float]) -> np.ndarray:
+        """Float32 (1, dim): the first latent of a seed, moved along the principal directions."""
+        offset = np.asarray(offsets, np.float32) @ self.directions[: len(offsets)]
+        return self.latents(seed, 1, truncation) + offset
+
+    @property
+    def directions(self) -> np.ndarray:
+        """Float32 (SLIDERS or latent_dim, dim): computed once a model."""
+        with self._lock:
+            return _directions(self.model)
+
+    # ----------------------------------------------------------------------- pictures
+
+    def samples(self, seed: int, label: str | None, truncation: float) -> np.ndarray:
+        """A grid of GRID samples, uint8; of all classes in turn where none is named."""
+        names, latent = self.model.class_names, self.latents(seed, GRID, truncation)
+        if names is not None and label not in names:
+            labels = (np.arange(GRID) % len(names)).astype(np.int32)
+            columns = len(names) if len(names) <= GRID // 4 else None
+            return self._grid(latent, labels, columns)
+        return self._grid(latent, self._labels(label, GRID))
+
+    def explored(
+        self, seed: int, label: str | None, truncation: float, offsets: Sequence[float]
+    ) -> np.ndarray:
+        """One picture, uint8 (h, w, c)."""
+        return self._image(self.moved(seed, truncation, offsets), label)
+
+    def between(
+        self, start: np.ndarray, end: np.ndarray, label: str | None, part: float, steps: int = 101
+    ) -> np.ndarray:
+        """The picture at `part` (0 to 1) of the path between two latents of (1, dim)."""
+        path = latents.interpolate(self.model.latent_distribution, start, end, steps)
+        return self._image(path[:, round(part * (steps - 1))], label)
+
+    def opinion(self, picture: Image.Image, label: str | None) -> tuple[np.ndarray, float, float]:
+        """What D makes of a picture.
+
+        Returns:
+            (the picture as D sees it, uint8; D's logit; the share of this generator's
+            samples that D finds less real).
+        """
+        height, width, channels = self.model.image_shape
+        seen = fit_picture(picture, (height, width), channels)
+        labels = self._labels(label, _COMPARED)
+        made = self.model.generate(self.latents(0, _COMPARED), labels)
+        real = seen[None].astype(np.float32) / 127.5 - 1.0
+        one = None if labels is None else labels[:1]
+        logit = float(self.model.judge(real, one)[0])
+        return seen, logit, float(np.mean(self.model.judge(made, labels) < logit))
+
+    def curves(self) -> np.ndarray | None:
+        """The course of the run, as a picture; None where nothing was logged."""
+        from keras_gan.evaluation import plots
+
+        figure = plots.curves(self.model.run.metrics())
+        if figure is None:
+            return None
+        file = io.BytesIO()
+        figure.savefig(file, format="png")
+        return np.asarray(Image.open(file).convert("RGB"))
+
+    def _labels(self, label: str | None, count: int) -> np.ndarray | None:
+        names = self.model.class_names
+        if names is None:
+            return None
+        number = names.index(label) if label in names else 0
+        return np.full(count, number, np.int32)
+
+    def _image(self, latent: np.ndarray, label: str | None) -> np.ndarray:
+        return pictures.to_uint8(self.model.generate(latent, self._labels(label, 1)))[0]
+
+    def _grid(self, latent, labels, columns: int | None = None) -> np.ndarray:
+        made = pictures.to_uint8(self.model.generate(latent.astype(np.float32), labels))
+        return pictures.grid(made, columns)
+
+
+@functools.lru_cache(maxsize=2)
+def _directions(model: Model) -> np.ndarray:
+    shape, names = (_BASES, model.latent_dim), model.class_names
+    bases = latents.sample(model.latent_distribution, shape, (0, SAMPLING)).numpy()
+    labels = None if names is None else (np.arange(_BASES) % len(names)).astype(np.int32)
+    return directions.principal(model.generate, bases, labels, SLIDERS)[0]

@@ -1,0 +1,175 @@
+"""What a sweep is made of: a YAML file, read as strictly as a recipe, to single runs.
+
+name: games
+recipes: [digits]
+set: {training.epochs: 100}
+axes:
+  game:
+    relativistic: {objective.name: relativistic}
+    wgan_gp: {objective.name: wasserstein, penalties: {gradient_penalty: {weight: 10}}}
+seeds: [0, 1, 2]
+evaluate: {metrics: [frechet], count: 10000}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from keras_gan import strict_yaml
+from keras_gan.config import Config, load_config, override
+from keras_gan.errors import ConfigError, suggestion
+from keras_gan.values import check_value, shown
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+-]*")
+_MOST_RUNS = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+    """One run of a sweep.
+
+    Attributes:
+        group: what it is, but for the seed: a recipe's name and a choice of each axis.
+        config: all of its settings.
+    """
+
+    group: tuple[str, ...]
+    config: Config
+
+    @property
+    def name(self) -> str:
+        """A path below a folder: its group, then its seed."""
+        return f"{'--'.join(self.group)}/seed-{self.config.seed}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """A sweep.
+
+    Attributes:
+        name: of the sweep.
+        axes: names of the axes; the first column of a group is its recipe.
+        choices: {axis: {choice: settings}}.
+        evaluate: arguments of `keras-gan evaluate`, or None where the numbers that training
+            logs by itself are enough.
+        cells: the runs, seed by seed: a sweep that is stopped has something of every group.
+    """
+
+    name: str
+    axes: tuple[str, ...]
+    choices: dict[str, dict[str, dict[str, Any]]]
+    evaluate: tuple[str, ...] | None
+    cells: tuple[Cell, ...]
+
+
+def read(path: Path) -> Plan:
+    """Reads a sweep.
+
+    Raises:
+        ConfigError: no such file, no YAML, unknown keys, settings that a recipe does not
+            have, names that can't be those of folders, too many runs.
+    """
+    try:
+        with open(path, "rb") as file:
+            values = strict_yaml.read(file.read(strict_yaml.LARGEST + 1).decode("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"Can't read {path}: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is not a valid sweep: {error}.") from error
+    try:
+        return parse(values)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+#: The keys of a sweep: type, and default where it may be left out.
+_KEYS: dict[str, tuple[Any, Any]] = {
+    "name": (str, "sweep"),
+    "recipes": (list[str], None),
+    "set": (dict[str, Any], {}),
+    "axes": (dict[str, dict[str, dict[str, Any]]], {}),
+    "seeds": (list[int], [0]),
+    "evaluate": (dict[str, Any] | None, None),
+}
+_EVALUATE: dict[str, Any] = {"metrics": list[str], "count": int, "extractors": list[str]}
+_OPTIONS = {"metrics": "--metric", "count": "--count", "extractors": "--extractor"}
+
+
+def parse(values: Any) -> Plan:
+    """Builds a plan from plain values, strictly.
+
+    Raises:
+        ConfigError: see `read`.
+    """
+    if not isinstance(values, dict):
+        wanted = ", ".join(_KEYS)
+        raise ConfigError(f"A sweep should be a table of {wanted}. Received: {shown(values)}.")
+    _check_keys("a sweep", values, _KEYS)
+    given = {
+        key: check_value(key, values[key], kind) if key in values else default
+        for key, (kind, default) in _KEYS.items()
+    }
+    if not given["recipes"]:
+        raise ConfigError("`recipes` should name at least one. Received: none.")
+    if not given["seeds"] or len(set(given["seeds"])) < len(given["seeds"]):
+        raise ConfigError(f"`seeds` should be different. Received: {shown(given['seeds'])}.")
+    axes = given["axes"]
+    for text in (given["name"], *axes, *(name for choices in axes.values() for name in choices)):
+        if not _NAME.fullmatch(text):
+            raise ConfigError(
+                "Names in a sweep should be letters, digits, and hyphens, dots and underscores "
+                f"within. Received: {shown(text)}."
+            )
+    for axis, choices in axes.items():
+        if not choices:
+            raise ConfigError(f"`axes.{axis}` should have at least one choice.")
+    cells = _cells(given["recipes"], given["set"], axes, given["seeds"])
+    return Plan(given["name"], tuple(axes), axes, _arguments(given["evaluate"]), cells)
+
+
+def _check_keys(what: str, values: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"There is no key `{key}` in {what}.{suggestion(str(key), known)}")
+
+
+def _cells(
+    recipes: list[str],
+    common: dict[str, Any],
+    axes: dict[str, dict[str, dict[str, Any]]],
+    seeds: list[int],
+) -> tuple[Cell, ...]:
+    groups: dict[tuple[str, ...], Config] = {}
+    for recipe, *names in itertools.product(recipes, *axes.values()):
+        config = override(load_config(recipe), common)
+        for axis, name in zip(axes, names, strict=True):
+            config = override(config, axes[axis][name])
+        group = (Path(recipe).stem, *names)
+        if group in groups:
+            raise ConfigError(f"`recipes`: two of them are called {group[0]}.")
+        groups[group] = config
+    if len(groups) * len(seeds) > _MOST_RUNS:
+        raise ConfigError(f"A sweep should have at most {_MOST_RUNS:,} runs.")
+    return tuple(
+        Cell(group, override(config, {"seed": seed}))
+        for seed in seeds
+        for group, config in groups.items()
+    )
+
+
+def _arguments(evaluate: dict[str, Any] | None) -> tuple[str, ...] | None:
+    """The options of `keras-gan evaluate`."""
+    if evaluate is None:
+        return None
+    _check_keys("`evaluate`", evaluate, _EVALUATE)
+    arguments = []
+    for key, value in evaluate.items():
+        checked = check_value(f"evaluate.{key}", value, _EVALUATE[key])
+        each = checked if isinstance(checked, list) else [checked]
+        arguments += [f"{_OPTIONS[key]}={one}" for one in each]
+    return tuple(arguments)

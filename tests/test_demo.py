@@ -1,0 +1,223 @@
+"""`keras-gan demo`: what it shows is what the run and the file make; a browser clicks through."""
+
+import contextlib
+import importlib.util
+import re
+import shutil
+import socket
+import subprocess
+import time
+
+import numpy as np
+import pytest
+from browsing import browser_page, changed
+from conftest import PROGRAM, invoke
+from PIL import Image
+
+from keras_gan import load, pictures, sampling
+from keras_gan.demo import models
+from keras_gan.demo.playground import GRID, Playground
+
+needs_gradio = pytest.mark.skipif(
+    importlib.util.find_spec("gradio") is None, reason="pip install 'keras-gan[demo]'"
+)
+
+
+@pytest.fixture(scope="module")
+def file(conditional_run, tmp_path_factory):
+    """The conditional run as an ONNX file."""
+    out = tmp_path_factory.mktemp("file")
+    result = invoke("export", conditional_run, "--format", "onnx", "--out", out)
+    assert result.exit_code == 0, result.stderr
+    return out / "digits.onnx"
+
+
+@pytest.fixture(scope="module")
+def playground(conditional_run):
+    return Playground(lambda: models.of_run(conditional_run))
+
+
+def test_a_seed_shows_what_sample_draws(playground, conditional_run):
+    run = load(conditional_run)
+    for label in ("all", "7"):
+        drawn = sampling.sample(run, GRID, 5, None if label == "all" else label)
+        columns = 10 if label == "all" else None
+        expected = pictures.grid(pictures.to_uint8(drawn["samples"]), columns).astype(int)
+        # A compiled call may differ in its last bits: a grey level where it is rounded.
+        assert np.abs(playground.samples(5, label, 1.0) - expected).max() <= 1
+
+
+def test_onnx_runtime_shows_what_keras_shows(playground, file):
+    by_file = Playground(lambda: models.of_onnx(file))
+    assert by_file.model.class_names == playground.model.class_names
+    assert by_file.model.judge is None and by_file.model.onnx() == file
+    for asked in ((3, "2", 0.7, [0.0] * 8), (3, "2", 1.0, [1.0, -2.0] + [0.0] * 6)):
+        found, expected = by_file.explored(*asked), playground.explored(*asked)
+        assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1
+
+
+def test_sliders_move_and_truncation_goes_to_the_mean(playground):
+    still = playground.explored(3, "2", 1.0, [0.0] * 8)
+    moves = [playground.explored(3, "2", 1.0, np.eye(8)[n] * 3) for n in (0, 7)]
+    assert all((move != still).any() for move in moves)
+    mean = playground.explored(3, "2", 0.0, [0.0] * 8)
+    assert (mean == playground.explored(4, "2", 0.0, [0.0] * 8)).all()
+
+
+def test_a_path_ends_at_its_pins(playground):
+    a, b = playground.latents(1), playground.latents(2)
+    ends = [playground.between(a, b, "1", part).astype(int) for part in (0.0, 1.0)]
+    wanted = [playground.explored(seed, "1", 1.0, [0.0]).astype(int) for seed in (1, 2)]
+    assert np.abs(np.array(ends) - wanted).max() <= 1
+    assert (ends[0] != playground.between(a, b, "1", 0.5)).any()
+
+
+def test_an_opinion_is_the_discriminators(playground, conditional_run):
+    picture = Image.fromarray(np.full((50, 40, 3), 200, np.uint8))
+    seen, logit, share = playground.opinion(picture, "4")
+    assert seen.shape == (8, 8, 1) and (seen == 200).all()
+    discriminator = load(conditional_run).gan.discriminator
+    images = np.full((1, 8, 8, 1), 200 / 127.5 - 1, np.float32)
+    inputs = {"images": images, "labels": np.array([4], np.int32)}
+    assert logit == pytest.approx(float(np.asarray(discriminator(inputs))[0, 0]), rel=1e-4)
+    assert 0.0 <= share <= 1.0
+
+
+def test_without_gradio_it_says_how_to_get_it(cli, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    result = cli("demo")
+    assert result.exit_code == 1
+    assert result.stderr.endswith("is not installed: pip install 'keras-gan[demo]'.\n")
+
+
+@needs_gradio
+@pytest.mark.parametrize("arguments, code, message", [
+    (["no.onnx"], 2, "There is no file no.onnx."),
+    (["bad.onnx"], 2, "bad.onnx is no generator of images that `keras-gan export"),
+    (["bad.onnx", "--checkpoint", "best"], 2, "--checkpoint is for a RUN"),
+    (["nowhere"], 1, "There is no run nowhere."),
+    ([], 1, "There are no runs in runs. `keras-gan fit digits` makes one"),
+])  # fmt: skip
+def test_what_can_not_be_played_with_is_one_line(arguments, code, message, cli, tmp_path):
+    (tmp_path / "bad.onnx").write_bytes(b"\x08\x07no model")
+    result = cli("demo", *arguments)
+    assert (result.exit_code, result.stdout) == (code, "")
+    (line,) = result.stderr.splitlines()
+    assert message in line
+
+
+@needs_gradio
+def test_points_are_no_pictures(points_run, cli):
+    result = cli("demo", points_run)
+    assert result.exit_code == 2
+    assert "makes points, not images" in result.stderr
+
+
+# -------------------------------------------------------------------------- the page
+
+
+@contextlib.contextmanager
+def served(model, folder):
+    """`keras-gan demo MODEL`, until the block's end; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with open(folder / "said", "w") as said:
+        command = [PROGRAM, "demo", str(model), "--port", str(port)]
+        server = subprocess.Popen(command, stdout=said, stderr=said, cwd=folder)
+    try:
+        deadline = time.monotonic() + 180
+        while not (found := re.search(r"^http://\S+", (folder / "said").read_text(), re.M)):
+            assert server.poll() is None, (folder / "said").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        yield found[0]
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def tab(page, name):
+    page.get_by_role("tab", name=name, exact=True).click()
+
+
+def slide(page, label, value):
+    page.locator(f"input[type=range][aria-label='range slider for {label}']:visible").fill(
+        str(value)
+    )
+
+
+@needs_gradio
+@pytest.mark.slow
+def test_a_browser_clicks_through_the_page_of_a_run_that_goes_on(conditional_run, tmp_path):
+    run = shutil.copytree(conditional_run, tmp_path / "run")
+    Image.fromarray(np.full((30, 30), 90, np.uint8)).save(tmp_path / "grey.png")
+    with served(run, tmp_path) as address, browser_page() as page:
+        page.goto(address)
+        grid = changed(page, "#samples img", None)
+        slide(page, "Truncation", 0.5)
+        grid = changed(page, "#samples img", grid)
+        page.get_by_label("Seed").locator("visible=true").fill("7")
+        grid = changed(page, "#samples img", grid)
+        link = page.locator("#samples a")
+        with page.expect_download() as download:
+            link.click()
+        assert Image.open(download.value.path()).format == "PNG"
+
+        tab(page, "Explore")
+        one = changed(page, "#explored img", None)
+        for name in ("Direction 1", "Direction 8", "Truncation"):
+            slide(page, name, 0.35)
+            one = changed(page, "#explored img", one)
+        page.get_by_role("button", name="Back to the seed").click()
+        changed(page, "#explored img", one)
+
+        tab(page, "Interpolate")
+        between = changed(page, "#between img", None)
+        slide(page, "From A to B", 0.9)
+        between = changed(page, "#between img", between)
+        pinned = page.locator("#pinned-A img").get_attribute("src")
+        page.get_by_label("Seed of A").fill("12")
+        changed(page, "#pinned-A img", pinned)
+        changed(page, "#between img", between)
+
+        tab(page, "Discriminator")
+        page.locator("#asked input[type=file]").first.set_input_files(tmp_path / "grey.png")
+        page.wait_for_selector("#seen img")
+        assert "D(x) = " in page.locator("#opinion").inner_text()
+
+        tab(page, "Training")
+        curves = changed(page, "#training img", None)
+        title = page.locator("#title").inner_text()
+        assert "step 46" in title
+        resumed = invoke("fit", "--resume", run, "--epochs", 3)
+        assert resumed.exit_code == 0, resumed.stderr
+        page.locator("#reload").click()
+        page.wait_for_function("document.querySelector('#title').innerText.includes('step 69')")
+        changed(page, "#training img", curves)
+        tab(page, "Samples")
+        changed(page, "#samples img", grid)
+
+        tab(page, "Download")
+        page.locator("#make-onnx").click()
+        with page.expect_download(timeout=180_000) as download:
+            page.locator("#onnx").click(timeout=180_000)
+        shutil.copy(download.value.path(), tmp_path / "down.onnx")
+        assert "step 69" in models.of_onnx(tmp_path / "down.onnx").title
+
+
+@needs_gradio
+@pytest.mark.slow
+def test_a_browser_clicks_through_the_page_of_a_file(file, tmp_path):
+    with served(file, tmp_path) as address, browser_page() as page:
+        page.goto(address)
+        grid = changed(page, "#samples img", None)
+        page.get_by_label("Label").locator("visible=true").click()
+        page.get_by_role("option", name="3", exact=True).click()
+        changed(page, "#samples img", grid)
+        names = page.get_by_role("tab").all_inner_texts()
+        assert names == ["Samples", "Explore", "Interpolate", "Download"]
+        tab(page, "Explore")
+        one = changed(page, "#explored img", None)
+        slide(page, "Direction 2", -2)
+        changed(page, "#explored img", one)

@@ -1,0 +1,184 @@
+"""`keras-gan sweep`: plans read strictly, runs gone on with, means and spreads."""
+
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import PROGRAM, QUICK
+
+from keras_gan import load, strict_yaml
+from keras_gan.config import load_config, override, parse_assignments
+from keras_gan.sweep import plan as plans
+from keras_gan.sweep import results
+
+SMALL = {"training.epochs": 2, **parse_assignments(part.split("=", 1)[1] for part in QUICK)}
+
+
+def written(folder: Path, **values) -> Path:
+    path = folder / "sweep.yaml"
+    path.write_text(strict_yaml.write({"name": "games", "recipes": ["digits"], **values}))
+    return path
+
+
+# ------------------------------------------------------------------------------- plans
+
+
+def test_a_plan_is_the_product_of_recipes_axes_and_seeds():
+    plan = plans.parse(
+        {
+            "recipes": ["digits", "mnist_mlp"],
+            "set": {"training.epochs": 3},
+            "axes": {
+                "game": {
+                    "hinge": {"objective.name": "hinge"},
+                    "wgan_gp": {
+                        "objective.name": "wasserstein",
+                        "penalties": {"gradient_penalty": {"weight": 10}},
+                    },
+                },
+                "rate": {"low": {"optimizer.generator.learning_rate": 1e-4}, "as_is": {}},
+            },
+            "seeds": [4, 7],
+        }
+    )
+    assert len({cell.name for cell in plan.cells}) == 2 * 2 * 2 * 2
+    assert [cell.config.seed for cell in plan.cells] == [4] * 8 + [7] * 8
+    assert plan.cells[2].name == "digits--wgan_gp--low/seed-4"
+    expected = override(
+        load_config("digits"),
+        {
+            "seed": 4,
+            "training.epochs": 3,
+            "objective.name": "wasserstein",
+            "penalties": {"gradient_penalty": {"weight": 10}},
+            "optimizer.generator.learning_rate": 1e-4,
+        },
+    )
+    assert plan.cells[2].config == expected
+    assert plan.evaluate is None
+
+
+def test_evaluate_becomes_options():
+    values = {"recipes": ["digits"], "evaluate": {"metrics": ["frechet", "modes"], "count": 500}}
+    assert plans.parse(values).evaluate == ("--metric=frechet", "--metric=modes", "--count=500")
+
+
+@pytest.mark.parametrize("change, message", [
+    ({"recipe": ["digits"]}, "There is no key `recipe` in a sweep. Did you mean `recipes`?"),
+    ({"recipes": []}, "`recipes` should name at least one"),
+    ({"recipes": ["digit"]}, "Did you mean `digits`?"),
+    ({"recipes": ["digits", "digits"]}, "two of them are called digits"),
+    ({"seeds": [1, 1]}, "`seeds` should be different"),
+    ({"seeds": 3}, "`seeds` should be a list"),
+    ({"set": {"training.epoch": 3}}, "Did you mean `training.epochs`?"),
+    ({"axes": {"game": {"x": {"latent.dmi": 3}}}}, "Did you mean `latent.dim`?"),
+    ({"axes": {"game": {}}}, "`axes.game` should have at least one choice"),
+    ({"axes": {"game": ["hinge"]}}, "`axes.game` should be a table"),
+    ({"axes": {"game": {"a/b": {}}}}, "Names in a sweep should be letters"),
+    ({"name": "../up"}, "Names in a sweep should be letters"),
+    ({"evaluate": {"metric": ["frechet"]}}, "no key `metric` in `evaluate`. Did you mean"),
+    ({"evaluate": {"count": "many"}}, "`evaluate.count` should be a whole number"),
+    ({"seeds": list(range(3_000))}, "more than 2,000 values"),
+])  # fmt: skip
+def test_a_wrong_plan_is_one_line(change, message, tmp_path, cli):
+    result = cli("sweep", written(tmp_path, **change))
+    assert (result.exit_code, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert message in line and str(tmp_path / "sweep.yaml") in line
+    assert not Path("sweeps").exists()
+
+
+def test_a_dry_run_lists_the_runs_and_writes_nothing(tmp_path, cli):
+    result = cli("sweep", written(tmp_path, seeds=[0, 1]), "--dry-run")
+    assert result.stdout.splitlines() == ["digits/seed-0", "digits/seed-1"]
+    assert [p.name for p in tmp_path.iterdir()] == ["sweep.yaml"]
+
+
+# ----------------------------------------------------------------------------- results
+
+
+def test_means_and_spreads_are_those_of_the_values():
+    row = results.Row(("digits",), (), {"a": (1.0, 2.0, 6.0), "b": (5.0,)}, {})
+    assert row.mean("a") == 3.0
+    assert row.spread("a") == pytest.approx(math.sqrt(7))  # ((-2)^2 + (-1)^2 + 3^2) / 2
+    assert (row.mean("b"), row.spread("b")) == (5.0, None)
+    assert (row.mean("c"), row.spread("c")) == (None, None)
+
+
+def test_finished_runs_stay_interrupted_ones_go_on_failed_ones_are_told(plain_run, tmp_path, cli):
+    broken = {"data.name": str(tmp_path / "gone.npz")}
+    axes = {"part": {"finished": {}, "interrupted": {}, "broken": broken}}
+    sweep = written(tmp_path, set=SMALL, axes=axes)
+    runs = tmp_path / "out/runs"
+    _, interrupted = (
+        shutil.copytree(plain_run, runs / f"digits--{name}/seed-0")
+        for name in ("finished", "interrupted")
+    )
+    checkpoints = sorted((interrupted / "checkpoints").glob("[0-9]*"))
+    assert load(plain_run).total_steps == load(plain_run).iteration == int(checkpoints[-1].name)
+    shutil.rmtree(checkpoints[-1])
+
+    result = cli("sweep", sweep, "--out", "out", "--json")
+    assert result.exit_code == 1
+    said = result.stderr
+    assert "digits--interrupted/seed-0: fit --resume" in said
+    assert "digits--finished/seed-0: fit" not in said
+    assert f"Error: digits--broken/seed-0: fit: There is no file or folder {tmp_path}" in said
+    assert "Traceback" not in said
+    groups = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [group["part"] for group in groups] == ["finished", "interrupted", "broken"]
+    # Resumed equals uninterrupted.
+    assert groups[0]["metrics"] == groups[1]["metrics"] != {}
+    energy = groups[0]["metrics"]["online/energy_distance"]
+    assert energy["mean"] == load(plain_run).last_metrics()["online/energy_distance"]
+    assert energy["spread"] is None
+    assert groups[2]["runs"] == [] and "gone.npz" in groups[2]["failed"]["0"]
+
+    page = Path("out/sweep.html").read_text()
+    assert page.count("data:image/png;base64,") == 2
+    assert "http" not in page  # nothing from elsewhere
+    assert json.loads(Path("out/sweep.json").read_text()) == groups
+
+
+def test_other_settings_do_not_go_on_with_a_sweep(plain_run, tmp_path, cli):
+    shutil.copytree(plain_run, tmp_path / "out/runs/digits/seed-0")
+    first = cli("sweep", written(tmp_path, set=SMALL), "--out", "out")
+    assert first.exit_code == 0, first.stderr
+    header, row = first.stdout.splitlines()
+    assert header.split()[:2] == ["recipe", "seeds"] and row.split()[:2] == ["digits", "1"]
+    other = cli("sweep", written(tmp_path, set={**SMALL, "latent.dim": 3}), "--out", "out")
+    assert other.exit_code == 2
+    assert "was made by other settings than the sweep's" in other.stderr
+
+
+@pytest.mark.slow
+def test_a_stopped_sweep_goes_on_with_the_same_command(tmp_path):
+    sweep = written(tmp_path, set={**SMALL, "training.epochs": 400}, seeds=[0, 1])
+    command = [PROGRAM, "sweep", str(sweep), "--processes", "2"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    logs = tmp_path / "sweeps/games/logs"
+    deadline = time.monotonic() + 300
+    while not any("step" in p.read_text() for p in logs.rglob("*.txt")):
+        assert time.monotonic() < deadline and process.poll() is None
+        time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 130, said
+    assert "Stopped after checkpoints. The same command goes on." in said
+    short = written(tmp_path, set={**SMALL, "training.epochs": 400}, seeds=[0, 1])
+    done = subprocess.run(
+        [PROGRAM, "sweep", str(short), "--json"], cwd=tmp_path, capture_output=True, text=True,
+        env={**os.environ, "KERAS_GAN_FIT_SEED": "9"},  # no option of the sweep's runs
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "fit --resume" in done.stderr
+    (group,) = [json.loads(line) for line in done.stdout.splitlines()]
+    assert group["seeds"] == [0, 1]
+    values = group["metrics"]["online/energy_distance"]["values"]
+    assert len(set(values)) == 2
