@@ -88,11 +88,22 @@ def test_a_wrong_tf_config_is_told_before_tensorflow_sees_it(value, told, monkey
 def test_what_kubernetes_is_told_makes_a_cluster(name, monkeypatch):
     documents = list(yaml.safe_load_all((ROOT / "deploy" / "training" / name).read_text("utf-8")))
     (job,) = (d for d in documents if d["kind"] in ("Job", "TFJob"))
+    check_packs_are_shared(job)
     for number, value in enumerate(kubernetes_values(job, documents)):
         monkeypatch.setenv("TF_CONFIG", value)
         found = cluster.from_environment()
         assert found.number == number
         assert len(found.workers) == 4
+
+
+def check_packs_are_shared(job):
+    """The cache lies on a claim of all pods, which they may write."""
+    spec = job["spec"]
+    template = (spec.get("tfReplicaSpecs") or {"Worker": spec})["Worker"]["template"]
+    (container,) = template["spec"]["containers"]
+    cache = {e["name"]: e.get("value") for e in container["env"]}["KERAS_GAN_CACHE"]
+    mounts = [m["mountPath"] for m in container["volumeMounts"] if not m.get("readOnly")]
+    assert any(cache.startswith(f"{mount}/") for mount in mounts)
 
 
 def kubernetes_values(job, documents):
