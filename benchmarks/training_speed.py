@@ -80,6 +80,19 @@ class FitLoop:
             training.play(self.training, self.run, [timer])
         return timer.seconds
 
+    def held_out(self) -> str:
+        """What the held-out discriminator costs, which few of the rounds' epochs have."""
+        source, config = self.training.source, self.training.config
+        check = callbacks.HeldOutDiscriminator(self.run.path, 1, source, config.seed)
+        check.set_model(self.training.gan)
+        check.on_train_begin()
+        start = time.perf_counter()
+        check.act(check.iteration, {})
+        seconds = time.perf_counter() - start
+        check.close()
+        every = config.output.held_out_every_epochs
+        return f"one check by the held-out discriminator: {seconds:.1f} s, every {every:g} epochs"
+
 
 class _OneEpoch(keras.callbacks.Callback):
     """Ends `fit` after an epoch; the last of the callbacks, so the others' ends count."""
@@ -246,6 +259,7 @@ def main() -> None:
                 print(f"  matrix products: {work.gflop:.2f} GFLOP a step, {speed:.0f} GFLOP/s")
             table(found)
             bounds(case, found)
+            print(f"  {loops[CHECKED].held_out()}")
 
 
 if __name__ == "__main__":
