@@ -76,8 +76,7 @@ class Sweeping:
             {name of a cell: why it has no result}, for those that failed or were not begun.
         """
         failed = {}
-        cores = max(1, len(os.sched_getaffinity(0)) // processes)
-        environment = self._environment(cores)
+        environment = self._environment(processes)
         with self._forwarded(), ThreadPoolExecutor(processes) as pool:
             jobs = {pool.submit(self._done, c, environment, tell): c for c in self.plan.cells}
             for job in as_completed(jobs):
@@ -90,14 +89,16 @@ class Sweeping:
         """Whether a signal has ended it."""
         return self._stopped.is_set()
 
-    def _environment(self, cores: int) -> dict[str, str]:
-        """Of the processes: their share of the threads, and no options but those of the sweep."""
+    def _environment(self, processes: int) -> dict[str, str]:
+        """Their share of threads and memory, and no options but those of the sweep."""
+        cores = max(1, len(os.sched_getaffinity(0)) // processes)
+        shares = {**{name: str(cores) for name in THREADS}, "KERAS_GAN_PROCESSES": str(processes)}
         inherited = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("KERAS_GAN_FIT_", "KERAS_GAN_EVALUATE_"))
         }
-        return {name: str(cores) for name in THREADS} | inherited
+        return shares | inherited
 
     def _done(self, cell: Cell, environment: dict[str, str], tell) -> str | None:
         """Trains and evaluates one cell; returns why it failed."""
