@@ -102,12 +102,17 @@ def write(
         source: what `runtime` has returned.
 
     Raises:
-        ExportError: it makes no images that a page can show.
+        ExportError: it makes no images that a page can show, or takes vectors for labels.
     """
     if not generator.makes_images or generator.output_shape[-1] not in (1, 3):
         raise ExportError(
             "The format web is for images of 1 or 3 channels. Received: samples of shape "
             f"{generator.output_shape}."
+        )
+    if generator.conditions is not None:
+        raise ExportError(
+            "The format web is for labels that are classes, or none. Received: a generator whose "
+            "labels are vectors; `keras-gan demo RUN` shows it."
         )
     path.mkdir()
     templates = importlib.resources.files("keras_gan.exporters") / "templates" / "web"

@@ -64,6 +64,10 @@ def runnable(command: str) -> list[str]:
         arguments += [f"--set=network.{n}.width=4" for n in ("generator", "discriminator")]
     if arguments[0] == "evaluate":
         arguments += ["--count", "200"]
+    if arguments[0] == "probe":
+        arguments += ["--labels", "100", "--draws", "2"]
+    if arguments[0] in ("invert", "edit", "restore"):
+        arguments += ["--search-steps" if arguments[0] == "edit" else "--steps", "5"]
     if arguments[0] == "sweep":
         arguments.append("--dry-run")  # test_sweep.py plays one
     if "web" in arguments:

@@ -102,6 +102,11 @@ def echo_json(values: dict) -> None:
     click.echo(json.dumps(values, allow_nan=False))
 
 
+def echo_file(path: Path) -> None:
+    """A JSON file that a command has written, as a line, and where it is."""
+    echo_json({"file": str(path), **json.loads(path.read_text("utf-8"))})
+
+
 def echo_table(rows: Sequence[tuple[str, ...]]) -> None:
     """Rows of cells, in columns."""
     if not rows:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import checkpoint_option, import_tensorflow, run_argument
+from keras_gan.cli.common import (
+    RunPath,
+    checkpoint_option,
+    echo_file,
+    echo_table,
+    import_tensorflow,
+    json_option,
+    run_argument,
+)
 from keras_gan.errors import ConfigError
 
 _MOST_LINES = 20
@@ -37,6 +45,7 @@ _OPTIONS = (
         "found.",
     ),
     click.option("--data-dir", help="Where tensorflow-datasets has its prepared data."),
+    json_option("call"),
 )
 
 
@@ -69,7 +78,7 @@ def _out(default: str) -> Callable:
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RunPath())
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
 @click.option(
     "--start",
@@ -78,7 +87,9 @@ def _out(default: str) -> Callable:
 )
 @_search_options("--steps")
 @_out("inverted")
-def invert(run, images, start, checkpoint, steps, restarts, seed, labels, data_dir, out) -> None:
+def invert(
+    run, images, start, checkpoint, steps, restarts, seed, labels, data_dir, as_json, out
+) -> None:
     """Find the latents of images with the generator of RUN.
 
     IMAGEs are picture files, folders of them, and rows of the run's data: test[:16].
@@ -96,6 +107,9 @@ def invert(run, images, start, checkpoint, steps, restarts, seed, labels, data_d
     settings = Settings(steps, restarts, seed)
     found = inverting.invert(opened, given, labels, settings, start)
     rows = inverting.write(out, opened, given, found, settings)
+    if as_json:
+        echo_file(out / inverting.REPORT)
+        return
     for row in rows[:_MOST_LINES]:
         label = f"  label {row['label']}" if "label" in row else ""
         click.echo(f"{row['name']:<24}  mse {row['mse']:.5f}  psnr {row['psnr']:5.2f} dB{label}")
@@ -111,7 +125,7 @@ def _loaded(given):
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=RunPath())
 @click.argument("images", nargs=-1, metavar="[IMAGE]...")
 @click.option("--task", required=True, help="inpaint, super-resolve or denoise.")
 @click.option(
@@ -151,6 +165,7 @@ def restore(
     seed,
     labels,
     data_dir,
+    as_json,
     out,
     **options,
 ) -> None:
@@ -176,18 +191,18 @@ def restore(
     facts = {"task": task, **given, "settings": vars(settings)}
     restoring.write(out, opened, restored, facts)
     _loaded(restored.given)
-    _show(restored.rows)
+    if as_json:
+        echo_file(out / restoring.REPORT)
+        return
+    echo_table(_table(restored.rows))
     click.echo(str(out))
 
 
-def _show(rows: list[dict]) -> None:
-    """A table of figures, the method in its first column."""
-    if not rows:
-        return
-    names = [name for name in rows[0] if name != "method"]
-    click.echo(f"{'':<22}" + "".join(f"{name:>14}" for name in names))
-    for row in rows:
-        click.echo(f"{row['method']:<22}" + "".join(f"{row[name]:>14.3f}" for name in names))
+def _table(rows: list[dict]) -> list[tuple[str, ...]]:
+    """A row a method, its figures in columns, and a heading; nothing without figures."""
+    names = [name for name in rows[0] if name != "method"] if rows else []
+    heading = [("", *names)] if rows else []
+    return [*heading, *((row["method"], *(f"{row[n]:.3f}" for n in names)) for row in rows)]
 
 
 @click.command()
@@ -231,6 +246,7 @@ def edit(
     seed,
     labels,
     data_dir,
+    as_json,
     out,
 ) -> None:
     """Walk from real images to others in the latent space of RUN (by default the newest)."""
@@ -267,4 +283,7 @@ def edit(
     options = {"towards_label": towards_label, "to_image": to_image, "plus": plus, "minus": minus}
     facts = {key: value for key, value in options.items() if value}
     editing.write(out, opened, given, walk, {**facts, "settings": vars(settings)})
-    click.echo(str(out))
+    if as_json:
+        echo_file(out / editing.REPORT)
+    else:
+        click.echo(str(out))

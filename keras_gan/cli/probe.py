@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import click
 
-from keras_gan.cli.common import checkpoint_option, import_tensorflow, run_argument
+from keras_gan.cli.common import (
+    checkpoint_option,
+    echo_file,
+    echo_table,
+    import_tensorflow,
+    json_option,
+    run_argument,
+)
 from keras_gan.errors import ConfigError
 
 
@@ -35,7 +42,8 @@ from keras_gan.errors import ConfigError
 )
 @click.option("--data", help="Where the data are now, if not where the run had them.")
 @click.option("--data-dir", help="Where tensorflow-datasets has its prepared data.")
-def probe(run, checkpoint, counts, draws, seed, data, data_dir) -> None:
+@json_option("call")
+def probe(run, checkpoint, counts, draws, seed, data, data_dir, as_json) -> None:
     """Ask how much RUN's discriminator has learnt: classes from its features and few labels."""
     from keras_gan import runs
 
@@ -51,10 +59,10 @@ def probe(run, checkpoint, counts, draws, seed, data, data_dir) -> None:
         opened, train.part(seen), test, asked, draws, seed, lambda w: click.echo(f"  {w}", err=True)
     )
     picture = probing.write(opened, results, seed)
-    rows = probing.table(results)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
+    if as_json:
+        echo_file(picture.with_suffix(".json"))
+    else:
+        echo_table(probing.table(results))
     click.echo(f"plot: {picture}", err=True)
 
 

@@ -19,6 +19,7 @@ from keras_gan.demo.playground import SLIDERS, Playground
 
 _FARTHEST = 4.0  # of a slider, in standard deviations of a latent's component
 _LARGEST_SEED = 2**31 - 1
+_BOARD = (280, 280)  # pixels to draw on
 #: How a move is answered: at once, without a queue or a spinner, and of moves that come
 #: meanwhile the last.
 _AT_ONCE = {
@@ -79,11 +80,19 @@ def _truncation() -> gr.Slider:
     return gr.Slider(0.0, 1.5, value=1.0, step=0.05, label="Truncation")
 
 
-def _on(components: Sequence, function: Callable, outputs) -> None:
-    """Calls `function` with the values of all components whenever one of them changes."""
+def _sliders(playground: Playground) -> list[gr.Slider]:
+    """One a principal direction."""
+    return [
+        gr.Slider(-_FARTHEST, _FARTHEST, value=0.0, step=0.05, label=f"Direction {n + 1}")
+        for n in range(min(SLIDERS, playground.model.latent_dim))
+    ]
+
+
+def _on(components: Sequence, function: Callable, outputs, inputs: Sequence = ()) -> None:
+    """Calls `function` with the values of `inputs`, by default all components, on any change."""
     for component in components:
         event = component.change if isinstance(component, gr.Dropdown) else component.input
-        event(function, list(components), outputs, **_AT_ONCE)
+        event(function, list(inputs or components), outputs, **_AT_ONCE)
 
 
 # ------------------------------------------------------------------------------- tabs
@@ -109,29 +118,23 @@ def _explore(playground: Playground) -> list:
     def draw(seed, label, truncation, *offsets):
         return _html(playground.explored(int(seed or 0), label, truncation, offsets), "explored")
 
-    count = min(SLIDERS, playground.model.latent_dim)
     with gr.Row():
         with gr.Column(scale=1):
             controls = [_seed(), _label(playground), _truncation()]
-            sliders = [
-                gr.Slider(-_FARTHEST, _FARTHEST, value=0.0, step=0.05, label=f"Direction {n + 1}")
-                for n in range(count)
-            ]
+            sliders = _sliders(playground)
             back = gr.Button("Back to the seed", size="sm")
         with gr.Column(scale=1):
-            first = (playground.model.class_names or (None,))[0]
-            shown = gr.HTML(
-                draw(0, first, 1.0, *[0.0] * count),
-                elem_id="explored",
-                elem_classes=["picture", "one"],
+            first = draw(
+                0, (playground.model.class_names or (None,))[0], 1.0, *[0.0] * len(sliders)
             )
+            shown = gr.HTML(first, elem_id="explored", elem_classes=["picture", "one"])
             gr.Markdown(
                 "Directions along which images change most, the strongest first: principal "
                 "directions of the generator's Jacobian."
             )
     controls = [*controls, *sliders]
     _on(controls, draw, shown)
-    event = back.click(lambda: [0.0] * count, None, sliders, **_ASKED)
+    event = back.click(lambda: [0.0] * len(sliders), None, sliders, **_ASKED)
     event.then(draw, controls, shown, **_ASKED)
     return [(draw, controls, shown)]
 
@@ -167,11 +170,8 @@ def _between(playground: Playground) -> list:
                 number = _seed(seed, f"Seed of {name}")
                 pins.append((gr.State(latent[0].tolist()), number, picture))
         with gr.Column():
-            shown = gr.HTML(
-                _html(playground.between(start, end, names[0], 0.5), "between"),
-                elem_id="between",
-                elem_classes="picture",
-            )
+            middle = _html(playground.between(start, end, names[0], 0.5), "between")
+            shown = gr.HTML(middle, elem_id="between", elem_classes="picture")
     controls = [pins[0][0], pins[1][0], label, part]
     part.input(draw, controls, shown, **_AT_ONCE)
     again = [(draw, controls, shown)]
@@ -212,6 +212,43 @@ def _opinion(playground: Playground) -> list:
     return []
 
 
+def _drawing(playground: Playground) -> list:
+    def find(drawn, label):
+        if drawn is None or drawn["composite"] is None:
+            raise gr.Error("Draw something, or choose a picture.")
+        seen, latent, label = playground.found(drawn["composite"], label)
+        return latent[0].tolist(), _html(seen, "as it is looked for"), label, *[0.0] * len(sliders)
+
+    def draw(latent, label, *offsets):
+        if latent is None or len(latent) != playground.model.latent_dim:
+            return ""
+        edited = playground.edited(np.asarray(latent, np.float32)[None], label, offsets)
+        return _html(edited, "edited", download=True)
+
+    latent = gr.State()
+    with gr.Row():
+        with gr.Column():
+            wanted = _label(playground, all_in_turn=True)
+            board = gr.ImageEditor(
+                Image.new("RGB", _BOARD), type="pil", label="A drawing", elem_id="board",
+                sources=["upload", "clipboard"], canvas_size=_BOARD, fixed_canvas=True,
+                layers=False, transforms=(), buttons=[],
+                brush=gr.Brush(20, ["#fff", "#888", "#000"]),
+            )  # fmt: skip
+            go = gr.Button("Find its latent", elem_id="find")
+            seen = gr.HTML("", elem_id="looked-for", elem_classes=["picture", "one"])
+        with gr.Column():
+            label, sliders = _label(playground), _sliders(playground)
+        with gr.Column():
+            shown = gr.HTML("", elem_id="edited", elem_classes=["picture", "one"])
+            gr.Markdown("The nearest image that the generator makes, and ways on from there.")
+    controls = [latent, label, *sliders]
+    _on(controls[1:], draw, shown, controls)
+    event = go.click(find, [board, wanted], [latent, seen, label, *sliders], **_ASKED)
+    event.then(draw, controls, shown, **_ASKED)
+    return [(draw, controls, shown)]
+
+
 def _training(playground: Playground) -> list:
     def draw():
         curves = playground.curves()
@@ -244,11 +281,16 @@ def _of_a_run(playground: Playground) -> bool:
     return playground.model.run is not None
 
 
+def _invertible(playground: Playground) -> bool:
+    return playground.model.invert is not None
+
+
 #: {tab: (draws it and returns what a reload has to draw again, whether it can be had)}.
 TABS: dict[str, tuple[Callable[[Playground], list], Callable[[Playground], bool]]] = {
     "Samples": (_samples, _always),
     "Explore": (_explore, _always),
     "Interpolate": (_between, _always),
+    "Draw": (_drawing, _invertible),
     "Discriminator": (_opinion, _of_a_run),
     "Training": (_training, _of_a_run),
     "Download": (_download, _always),

@@ -53,11 +53,6 @@ class Playground:
         drawn = latents.sample(model.latent_distribution, shape, (int(seed), SAMPLING)).numpy()
         return truncation * drawn
 
-    def moved(self, seed: int, truncation: float, offsets: Sequence[float]) -> np.ndarray:
-        """Float32 (1, dim): the first latent of a seed, moved along the principal directions."""
-        offset = np.asarray(offsets, np.float32) @ self.directions[: len(offsets)]
-        return self.latents(seed, 1, truncation) + offset
-
     @property
     def directions(self) -> np.ndarray:
         """Float32 (SLIDERS or latent_dim, dim): computed once a model."""
@@ -78,8 +73,8 @@ class Playground:
     def explored(
         self, seed: int, label: str | None, truncation: float, offsets: Sequence[float]
     ) -> np.ndarray:
-        """One picture, uint8 (h, w, c)."""
-        return self._image(self.moved(seed, truncation, offsets), label)
+        """The picture of a seed's first latent, moved; uint8 (h, w, c)."""
+        return self.edited(self.latents(seed, 1, truncation), label, offsets)
 
     def between(
         self, start: np.ndarray, end: np.ndarray, label: str | None, part: float, steps: int = 101
@@ -95,14 +90,38 @@ class Playground:
             (the picture as D sees it, uint8; D's logit; the share of this generator's
             samples that D finds less real).
         """
-        height, width, channels = self.model.image_shape
-        seen = fit_picture(picture, (height, width), channels)
+        seen = self._fitted(picture)
         labels = self._labels(label, _COMPARED)
         made = self.model.generate(self.latents(0, _COMPARED), labels)
-        real = seen[None].astype(np.float32) / 127.5 - 1.0
         one = None if labels is None else labels[:1]
-        logit = float(self.model.judge(real, one)[0])
+        logit = float(self.model.judge(_as_float(seen), one)[0])
         return seen, logit, float(np.mean(self.model.judge(made, labels) < logit))
+
+    def found(
+        self, picture: Image.Image, label: str | None
+    ) -> tuple[np.ndarray, np.ndarray, str | None]:
+        """The latent whose image comes nearest to a picture.
+
+        Args:
+            picture: what is transparent in it is black.
+            label: of the class that it should have; any other text for the best of all.
+
+        Returns:
+            (the picture as it is looked for, uint8; float32 (1, dim); the class's name).
+        """
+        picture = picture.convert("RGBA")
+        seen = self._fitted(
+            Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
+        )
+        names = self.model.class_names
+        wanted = label if names is not None and label in names else None
+        latent, labels = self.model.invert(_as_float(seen), wanted)
+        return seen, latent, None if labels is None else names[labels[0]]
+
+    def edited(self, latent: np.ndarray, label: str | None, offsets: Sequence[float]) -> np.ndarray:
+        """The picture of a latent (1, dim) moved along the principal directions."""
+        offset = np.asarray(offsets, np.float32) @ self.directions[: len(offsets)]
+        return self._image(latent + offset, label)
 
     def curves(self) -> np.ndarray | None:
         """The course of the run, as a picture; None where nothing was logged."""
@@ -114,6 +133,10 @@ class Playground:
         file = io.BytesIO()
         figure.savefig(file, format="png")
         return np.asarray(Image.open(file).convert("RGB"))
+
+    def _fitted(self, picture: Image.Image) -> np.ndarray:
+        height, width, channels = self.model.image_shape
+        return fit_picture(picture, (height, width), channels)
 
     def _labels(self, label: str | None, count: int) -> np.ndarray | None:
         names = self.model.class_names
@@ -128,6 +151,11 @@ class Playground:
     def _grid(self, latent, labels, columns: int | None = None) -> np.ndarray:
         made = pictures.to_uint8(self.model.generate(latent.astype(np.float32), labels))
         return pictures.grid(made, columns)
+
+
+def _as_float(picture: np.ndarray) -> np.ndarray:
+    """uint8 (h, w, c) to a batch of one in [-1, 1]."""
+    return picture[None].astype(np.float32) / 127.5 - 1.0
 
 
 @functools.lru_cache(maxsize=2)
