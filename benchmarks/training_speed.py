@@ -8,7 +8,9 @@ process, round by round; milliseconds are medians over the rounds, ratios median
 rounds' own. Peers (`peers.py`) run the same networks, batch, optimizer and game on all
 cores and read nothing back per step; what ours does beyond theirs is a row each. The
 last peer is no library: it is what the step's matrix products take by themselves, each
-at the best speed that PyTorch or TensorFlow have for it here (`products.py`).
+at the best speed that PyTorch or TensorFlow have for it here (`products.py`). `fit` has a row
+with and a row without the optional checks, the held-out discriminator and that of diversity. Below
+the table stand the ratios that are meant to be kept, each beside its bound.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import argparse
 import statistics
 import tempfile
 import time
+import unittest.mock
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,7 +33,7 @@ import products
 import tensorflow as tf
 import torch
 
-from keras_gan import engine, load_config, training
+from keras_gan import callbacks, engine, load_config, training
 from keras_gan.config import Config, override
 
 # ------------------------------------------------------------------ ours
@@ -52,17 +55,43 @@ class BareLoop:
 
 
 class FitLoop:
-    """`fit` with all it does by default, an epoch a round (without Keras' start of a fit)."""
+    """`fit` with all it does by default, an epoch a round (without Keras' start of a fit).
 
-    def __init__(self, config: Config, folder: Path):
+    Args:
+        config: a recipe.
+        folder: of the run, to be made.
+        without: classes of callbacks that are left out.
+    """
+
+    def __init__(self, config: Config, folder: Path, without: tuple[type, ...] = ()):
         self.training = training.prepare(config)
         self.run = training.start(self.training, folder)
         self.steps = self.training.schedule.steps_per_epoch
+        self.without = without
 
     def __call__(self, steps: int) -> float:
         timer = _OneEpoch(self.steps)
-        training.play(self.training, self.run, [timer])
+        every = callbacks.of_run
+
+        def some(*args):
+            return [one for one in every(*args) if not isinstance(one, self.without)]
+
+        with unittest.mock.patch.object(callbacks, "of_run", some):
+            training.play(self.training, self.run, [timer])
         return timer.seconds
+
+    def held_out(self) -> str:
+        """What the held-out discriminator costs, which few of the rounds' epochs have."""
+        source, config = self.training.source, self.training.config
+        check = callbacks.HeldOutDiscriminator(self.run.path, 1, source, config.seed)
+        check.set_model(self.training.gan)
+        check.on_train_begin()
+        start = time.perf_counter()
+        check.act(check.iteration, {})
+        seconds = time.perf_counter() - start
+        check.close()
+        every = config.output.held_out_every_epochs
+        return f"one check by the held-out discriminator: {seconds:.1f} s, every {every:g} epochs"
 
 
 class _OneEpoch(keras.callbacks.Callback):
@@ -95,7 +124,24 @@ def without_extras(loop: BareLoop) -> BareLoop:
 
 # ------------------------------------------------------------------ the table
 
-SAME, BARE, FIT = "the same work", "with average and metrics", "fit, as by default"
+SAME, BARE = "the same work", "with average and metrics"
+FIT, CHECKED = "fit, without checks", "fit, as by default"
+CHECKS = (callbacks.HeldOutDiscriminator, callbacks.DiversityWriter)
+EAGER, COMPILED = "PyTorch, eager", "PyTorch, torch.compile"
+LOADER, JAX, PRODUCTS = "PyTorch, eager, DataLoader", "JAX, jit and scan", "matrix products alone"
+
+#: (ours, of what, at most).
+BOUNDS = {
+    "mnist_mlp": [
+        (SAME, EAGER, 1 / 3.5),
+        (SAME, COMPILED, 1.0),
+        (SAME, LOADER, 1 / 4.5),
+        (SAME, JAX, 1.0),
+        (SAME, PRODUCTS, 1.25),
+        (FIT, BARE, 1.08),
+    ],
+    "dcgan": [(SAME, EAGER, 2 / 3), (SAME, PRODUCTS, 1.25), (FIT, BARE, 1.08)],
+}
 
 CASES = {
     "mnist_mlp": ("mnist_mlp", {}, peers.torch_mlp, peers.jax_mlp),
@@ -135,17 +181,18 @@ def loops_of(
     config = override(load_config(recipe), changes)
     bare = BareLoop(config)
     images, batch = bare.training.source.images, config.training.batch_size
-    loops = {"PyTorch, eager": peers.TorchLoop(networks(), images, batch)}
+    loops = {EAGER: peers.TorchLoop(networks(), images, batch)}
     if not only_eager:
-        loops["PyTorch, torch.compile"] = peers.TorchLoop(networks(), images, batch, compiled=True)
-        loops["PyTorch, eager, DataLoader"] = peers.DataLoaderLoop(networks(), images, batch)
+        loops[COMPILED] = peers.TorchLoop(networks(), images, batch, compiled=True)
+        loops[LOADER] = peers.DataLoaderLoop(networks(), images, batch)
         if jax_loop is not None:
             calls = bare.training.schedule.steps_per_call
-            loops["JAX, jit and scan"] = jax_loop(images, batch, calls)
-        loops["matrix products alone"] = Arithmetic(bare.training.gan, batch)
+            loops[JAX] = jax_loop(images, batch, calls)
+        loops[PRODUCTS] = Arithmetic(bare.training.gan, batch)
     loops[SAME] = without_extras(BareLoop(override(config, {"training.ema_decay": 0.0})))
     loops[BARE] = bare
-    loops[FIT] = FitLoop(config, folder / case)
+    loops[FIT] = FitLoop(config, folder / case, without=CHECKS)
+    loops[CHECKED] = FitLoop(config, folder / f"{case}-checked")
     return loops
 
 
@@ -163,18 +210,29 @@ def measure(loops: dict[str, Callable], rounds: int, steps: int) -> dict[str, li
 
 
 def table(seconds: dict[str, list[float]]) -> None:
-    ours = (SAME, BARE, FIT)
+    ours = (SAME, BARE, FIT, CHECKED)
     print(f"  {'':<28} {'ms a step':>26}   " + "  ".join(f"{name:>24}" for name in ours))
     for name, times in seconds.items():
         spread = f"({1000 * min(times):.2f} to {1000 * max(times):.2f})"
-        ratios = [
-            statistics.median(a / b for a, b in zip(seconds[mine], times, strict=True))
-            for mine in ours
-        ]
         print(
             f"  {name:<28} {1000 * statistics.median(times):8.2f} {spread:>18}   "
-            + "  ".join(f"{ratio:24.3f}" for ratio in ratios)
+            + "  ".join(f"{ratio(seconds, mine, name):24.3f}" for mine in ours)
         )
+
+
+def ratio(seconds: dict[str, list[float]], ours: str, other: str) -> float:
+    """The median of the rounds' own ratios."""
+    pairs = zip(seconds[ours], seconds[other], strict=True)
+    return statistics.median(a / b for a, b in pairs)
+
+
+def bounds(case: str, seconds: dict[str, list[float]]) -> None:
+    print("  meant to be kept:")
+    for ours, other, most in BOUNDS[case]:
+        if other in seconds:
+            found = ratio(seconds, ours, other)
+            kept = "kept" if found <= most else "NOT KEPT"
+            print(f"  {ours + ' / ' + other:<60} {found:6.3f}, at most {most:.3f}: {kept}")
 
 
 def main() -> None:
@@ -194,12 +252,14 @@ def main() -> None:
             print(
                 f"\n{case}: {arguments.rounds} rounds of at least {arguments.steps} steps, "
                 f"{torch.get_num_threads()} threads, numpy {np.__version__}, torch "
-                f"{torch.__version__}; the columns are our three rows' ratios to each row"
+                f"{torch.__version__}; the columns are our four rows' ratios to each row"
             )
-            if work := loops.get("matrix products alone"):
-                speed = work.gflop / statistics.median(found["matrix products alone"])
+            if work := loops.get(PRODUCTS):
+                speed = work.gflop / statistics.median(found[PRODUCTS])
                 print(f"  matrix products: {work.gflop:.2f} GFLOP a step, {speed:.0f} GFLOP/s")
             table(found)
+            bounds(case, found)
+            print(f"  {loops[CHECKED].held_out()}")
 
 
 if __name__ == "__main__":

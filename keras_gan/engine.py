@@ -9,9 +9,10 @@ draws what the uninterrupted one would have.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
@@ -87,31 +88,36 @@ class Schedule:
         return (self.epochs - epoch) * self.calls_per_epoch - self.calls_from(iteration)
 
     def blocks(self, epoch: int, first_call: int = 0) -> tf.data.Dataset:
-        """The calls' arguments from `epoch` to the last one: (rows, steps[, images]).
+        """The calls' arguments from `epoch` to the last one: (rows, steps).
 
         `rows` is int32 (steps_per_call, rows_per_round); only the first `steps`
-        of them count, the last call of an epoch being the shorter one. `images` are
-        those of the rows, where they are streamed.
+        of them count, the last call of an epoch being the shorter one. Where images
+        are streamed, it is their reader's blocks (see `Reader.follow`).
         """
-        start = epoch * self.calls_per_epoch + first_call
-        calls = tf.data.Dataset.range(start, self.epochs * self.calls_per_epoch)
-        blocks = calls.map(self._block)
+        epochs = tf.data.Dataset.range(epoch, self.epochs)
+        blocks = epochs.flat_map(self._calls).skip(first_call)
         return blocks.prefetch(2) if self.reader is None else self.reader.follow(blocks)
 
-    def _block(self, call: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        epoch, within = call // self.calls_per_epoch, call % self.calls_per_epoch
+    def _calls(self, epoch: tf.Tensor) -> tf.data.Dataset:
+        """The calls of an epoch, whose order is drawn once."""
         seed = tf.stack([tf.constant(self.seed ^ _SHUFFLE, tf.int64), epoch])
         order = tf.random.experimental.stateless_shuffle(tf.range(self.num_samples), seed)
+        calls = tf.data.Dataset.range(self.calls_per_epoch)
+        return calls.map(functools.partial(self._call, order))
+
+    def _call(self, order: tf.Tensor, call: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         size = self.steps_per_call * self.rows_per_round
-        rows = order[within * size : (within + 1) * size]
+        rows = order[call * size : (call + 1) * size]
         rows = tf.pad(rows, [[0, size - tf.shape(rows)[0]]])
-        left = self.steps_per_epoch - within * self.steps_per_call
+        left = self.steps_per_epoch - call * self.steps_per_call
         steps = tf.minimum(tf.cast(left, tf.int32), self.steps_per_call)
         return tf.reshape(rows, [self.steps_per_call, self.rows_per_round]), steps
 
 
 class RoundsProgram:
     """A Keras train function that plays up to `steps_per_call` rounds a call.
+
+    Streamed images may be too many for one block: then a call plays several.
 
     Args:
         gan: a compiled GAN.
@@ -142,54 +148,71 @@ class RoundsProgram:
         arrays = [] if self.reader else [images]
         if gan.conditional:
             arrays.append(np.asarray(labels, np.int32))
-        data = _on_each_device(strategy, arrays)
+        data = _on_each_device(strategy, lambda _: [tf.constant(array) for array in arrays])
 
-        def play_round(rows, images, data):
-            rows, *images = (
-                replicas.part_of_round(part, gan.discriminator_steps) for part in (rows, *images)
-            )
-            drawn = [*images, *(tf.gather(array, rows) for array in data)]
+        def play_round(rows, step, streamed, data):
+            rows = replicas.part_of_round(rows, gan.discriminator_steps)
+            drawn = [block[step] for block in streamed]
+            drawn += [tf.gather(array, rows) for array in data]
             gan.train_step(drawn if gan.conditional else drawn[0])
 
-        @tf.function(jit_compile=jit_compile and alone, reduce_retracing=False)
-        def play(rows, steps, *blocks):
+        @tf.function(autograph=False)
+        def begin():
             strategy.run(gan.reset_metrics)
-            step = tf.constant(0)
-            while step < steps:  # not tf.range: XLA would compile anew for each `steps`
-                images = [block[step] for block in blocks]
-                strategy.run(play_round, args=(rows[step], images, data))
-                step += 1
+
+        # AutoGraph, which would translate all of train_step, takes seconds and changes nothing.
+        @tf.function(jit_compile=jit_compile and alone, reduce_retracing=False, autograph=False)
+        def play(rows, steps, *blocks):
+            # To its device once, whole, where there are several.
+            streamed = _on_each_device(
+                strategy, lambda own: [tf.identity(block) for block in blocks[own : own + 1]]
+            )
+
+            def body(step):
+                strategy.run(play_round, args=(rows[step], step, streamed, data))
+                return (step + 1,)
+
+            tf.while_loop(lambda step: step < steps, body, (tf.constant(0),), parallel_iterations=1)
+
+        @tf.function(autograph=False)
+        def end():
             return strategy.experimental_local_results(strategy.run(_result, args=(gan,)))[0]
 
-        self.play = play
+        self.begin, self.play, self.end = begin, play, end
 
     def __call__(self, iterator: Iterator) -> dict[str, tf.Tensor]:
-        began = time.perf_counter()
-        block = self._next(iterator)
-        self.waited += time.perf_counter() - began
         with graphs_as_written():
-            return self.play(*block)
+            self.begin()
+            for _ in range(1 if self.reader is None else self.reader.parts):
+                self.play(*self._next(iterator))
+            return self.end()
 
     def _next(self, iterator: Iterator) -> tuple[tf.Tensor, ...]:
+        began = time.perf_counter()
         try:
             return next(iterator)
         except tf.errors.OpError as error:
             if self.reader is None or self.reader.failure is None:
                 raise
             raise self.reader.failure from error
+        finally:
+            self.waited += time.perf_counter() - began
 
 
-def _on_each_device(strategy: tf.distribute.Strategy, arrays: Sequence[np.ndarray]) -> Any:
-    """The arrays as tensors, a copy on each of this process's devices."""
+def _on_each_device(
+    strategy: tf.distribute.Strategy, made: Callable[[int], list[tf.Tensor]]
+) -> Any:
+    """What `made` returns on each of this process's devices, given the device's number."""
     if strategy.num_replicas_in_sync == 1:
-        return [tf.constant(array) for array in arrays]
+        return made(0)
     devices = strategy.extended.worker_devices
 
-    def resident(context):
-        with tf.device(devices[context.replica_id_in_sync_group % len(devices)]):
-            return [tf.constant(array) for array in arrays]
+    def on_device(context):
+        own = context.replica_id_in_sync_group % len(devices)
+        with tf.device(devices[own]):
+            return made(own)
 
-    return strategy.experimental_distribute_values_from_function(resident)
+    return strategy.experimental_distribute_values_from_function(on_device)
 
 
 def _result(gan: GAN) -> dict[str, tf.Tensor]:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import IO
 
 from keras_gan.errors import ConfigError
 
 _GRACE = 30.0  # seconds in which the others end by themselves once one has failed
+_TOGETHER = 0.1  # seconds in which one worker's end may be another's reaction to it
+_LAST_WORDS = 10.0  # seconds for what workers that have ended still had to say
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
@@ -30,28 +33,35 @@ def run_workers(command: Sequence[str], workers: int) -> int:
         workers: how many.
 
     Returns:
-        0, or the exit code of the first that failed (128 + number for a signal).
+        0, or the exit code of the first that failed (128 + number for a signal); of one
+        that was killed rather than of one that ended because of it.
 
     Raises:
         ConfigError: there are fewer GPUs than workers, but not none.
     """
     environments = _environments(workers)
     processes: list[subprocess.Popen] = []
+    relays: list[threading.Thread] = []
     with _forwarded(processes):
         try:
             for number, environment in enumerate(environments):
-                processes.append(_started(command, number, environment))
+                process = _started(command, number, environment)
+                processes.append(process)
+                if process.stderr is not None:
+                    relays.append(_in_thread(_relay, process.stderr, number))
             return _first_failure(processes)
         finally:
             for process in processes:
                 process.kill()
                 process.wait()
+            for relay in relays:  # not for ever: a worker's own processes may have its pipe
+                relay.join(_LAST_WORDS)
 
 
 def _started(command: Sequence[str], number: int, environment: dict[str, str]) -> subprocess.Popen:
     """Of the workers beside the chief only standard error is shown, each line with its number."""
     chief = number == 0
-    process = subprocess.Popen(
+    return subprocess.Popen(
         list(command),
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
@@ -59,37 +69,46 @@ def _started(command: Sequence[str], number: int, environment: dict[str, str]) -
         stderr=None if chief else subprocess.PIPE,
         start_new_session=True,  # signals come from here only, and once
     )
-    if not chief:
-        threading.Thread(target=_relay, args=(process.stderr, number), daemon=True).start()
-    return process
+
+
+def _in_thread(call: Callable, *args) -> threading.Thread:
+    thread = threading.Thread(target=call, args=args, daemon=True)
+    thread.start()
+    return thread
 
 
 def _relay(lines: IO[bytes], number: int) -> None:
     for line in lines:
         text = line.decode("utf-8", "replace").rstrip()
-        print(f"worker {number}: {text}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"worker {number}: {text}\n")  # at once: threads may not mix lines
+        sys.stderr.flush()
 
 
 def _first_failure(processes: Sequence[subprocess.Popen]) -> int:
-    code, deadline = 0, float("inf")
-    while running := [p for p in processes if p.poll() is None]:
-        if not code and (code := _failure(processes)):
-            deadline = time.monotonic() + _GRACE
-            _signal(running, signal.SIGTERM)  # who still waits for all to come ends at once
-        if time.monotonic() > deadline:
-            _signal(running, signal.SIGKILL)
-        time.sleep(0.1)
-    return code or _failure(processes)
+    """Waits until all have ended, or 30 s longer than the first that failed."""
+    ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for process in processes:
+        _in_thread(lambda own=process: ended.put(own.wait()))
+    codes: list[int] = []
+    while len(codes) < len(processes) and not any(codes):
+        codes.append(ended.get())
+    if not any(codes):
+        return 0
+    time.sleep(_TOGETHER)
+    while not ended.empty():
+        codes.append(ended.get())
+    deadline = time.monotonic() + _GRACE
+    _signal(processes, signal.SIGTERM)  # who still waits for all to come ends at once
+    for process in processes:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, deadline - time.monotonic()))
+    failed = [code for code in codes if code]
+    return next((128 - code for code in failed if code < 0), failed[0])
 
 
 def _signal(processes: Sequence[subprocess.Popen], number: int) -> None:
     for process in processes:
-        process.send_signal(number)
-
-
-def _failure(processes: Sequence[subprocess.Popen]) -> int:
-    codes = [p.returncode for p in processes if p.returncode]
-    return 128 - codes[0] if codes and codes[0] < 0 else next(iter(codes), 0)
+        process.send_signal(number)  # nothing where it has ended
 
 
 @contextlib.contextmanager
@@ -114,6 +133,7 @@ def _environments(workers: int) -> list[dict[str, str]]:
     # Together they have no more threads than one process would.
     threads = str(max(1, len(os.sched_getaffinity(0)) // workers))
     shared = {name: threads for name in _THREADS if name not in os.environ}
+    shared["KERAS_GAN_PROCESSES"] = str(workers)  # they share the machine's memory as well
     return [
         {
             **shared,

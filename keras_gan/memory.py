@@ -15,14 +15,15 @@ from keras_gan.layers import Recomputed
 
 @dataclasses.dataclass(frozen=True)
 class Memory:
-    """Bytes, by what they hold.
+    """Bytes that a process takes, by what they hold; all but `data` for each of its replicas.
 
     Attributes:
         weights: both networks and the averaged generator.
         optimizers: both optimizers' slots.
         gradients: those of the larger network; twice where they are summed over parts.
         activations: what the larger of the two updates keeps for its backward pass.
-        data: the samples, where they stay in memory.
+        data: the samples: those that stay in memory, with each device's copy, or blocks of them.
+        replicas: in this process, where there are several in all; else None.
     """
 
     weights: int
@@ -30,17 +31,25 @@ class Memory:
     gradients: int
     activations: int
     data: int = 0
+    replicas: int | None = None
 
     @property
     def total(self) -> int:
-        return sum(dataclasses.astuple(self))
+        return (self.replicas or 1) * sum(getattr(self, name) for name in _OF_A_REPLICA) + self.data
 
     def __str__(self) -> str:
-        parts = [f"{f.name} {_megabytes(getattr(self, f.name))}" for f in dataclasses.fields(self)]
-        return f"about {_megabytes(self.total)} MB as an estimate: {', '.join(parts)}"
+        parts = ", ".join(f"{name} {_megabytes(getattr(self, name))}" for name in _OF_A_REPLICA)
+        of, each = "", ""
+        if self.replicas is not None:
+            of, each = " a process", f" a replica ({self.replicas} a process)"
+        total, data = _megabytes(self.total), _megabytes(self.data)
+        return f"about {total} MB{of} as an estimate: {parts}{each}, data {data}"
 
 
-def estimate(gan: GAN, batch_size: int, data: int = 0) -> Memory:
+_OF_A_REPLICA = ("weights", "optimizers", "gradients", "activations")
+
+
+def estimate(gan: GAN, batch_size: int, data: int = 0, replicas: int | None = None) -> Memory:
     """What a compiled GAN needs to train.
 
     Activations are the outputs of the networks' layers in the update that has most: D's
@@ -50,8 +59,9 @@ def estimate(gan: GAN, batch_size: int, data: int = 0) -> Memory:
 
     Args:
         gan: a compiled GAN.
-        batch_size: samples of an update, the paper's m.
+        batch_size: samples of an update, the paper's m; a replica's, where there are several.
         data: bytes of samples in memory.
+        replicas: in this process, where there are several in all.
     """
     samples = batch_size // gan.accumulate
     seen = samples // gan.packing
@@ -70,6 +80,7 @@ def estimate(gan: GAN, batch_size: int, data: int = 0) -> Memory:
         gradients=max(_size(n.trainable_weights) for n in networks) * min(gan.accumulate, 2),
         activations=max(updates),
         data=data,
+        replicas=replicas,
     )
 
 

@@ -7,9 +7,34 @@ makes the step that one process would make with the whole minibatch.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
+import numpy as np
 import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """The part of every minibatch that one process plays: that of its own replicas.
+
+    Attributes:
+        replicas: of all processes.
+        own: the numbers of this process's among them.
+    """
+
+    replicas: int = 1
+    own: tuple[int, ...] = (0,)
+
+    def rows(self, rounds: np.ndarray, minibatches: int) -> list[np.ndarray]:
+        """What `part_of_round` gives to each own replica, of rounds (steps, k * m)."""
+        steps, rows = rounds.shape
+        size = rows // minibatches // self.replicas
+        parts = rounds.reshape(steps, minibatches, self.replicas, size)
+        return [parts[:, :, number].reshape(steps, minibatches * size) for number in self.own]
+
+
+ALONE = Share()
 
 
 def count() -> int:

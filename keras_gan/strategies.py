@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from keras_gan import cluster
+from keras_gan import cluster, replicas
 from keras_gan.errors import ConfigError, RunError, suggestion
 
 
@@ -84,6 +84,18 @@ def described(strategy: tf.distribute.Strategy) -> str:
     names = [":".join(d.split(":")[-2:]) for d in strategy.extended.worker_devices]
     where = f" of each of {count // len(names)} workers" if is_multi_worker(strategy) else ""
     return f"{count} replicas on {', '.join(names)}{where}"
+
+
+def share_of(strategy: tf.distribute.Strategy) -> replicas.Share:
+    """What this process plays of every minibatch."""
+    own: list[int] = []
+
+    def note(context: tf.distribute.experimental.ValueContext) -> int:
+        own.append(context.replica_id_in_sync_group)
+        return own[-1]
+
+    strategy.experimental_distribute_values_from_function(note)
+    return replicas.Share(strategy.num_replicas_in_sync, tuple(own))
 
 
 def is_multi_worker(strategy: tf.distribute.Strategy) -> bool:

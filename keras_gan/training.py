@@ -79,7 +79,7 @@ class Training:
             ),
             *([("replicas", replicas)] if share < training.batch_size else []),
             *self._input(),
-            ("memory", str(memory.estimate(gan, share, self._data_in_memory()))),
+            ("memory", str(self._memory(share))),
             ("length", f"{training.epochs} epochs of {self.schedule.steps_per_epoch} steps"),
         ]
 
@@ -87,15 +87,18 @@ class Training:
         if self.schedule.reader is None:
             return []
         where = "from the disk" if self.source.is_stored else "from memory"
-        return [("input", f"images are streamed {where}, a call ahead")]
+        return [("input", f"images are streamed {where}, ahead of the rounds")]
 
-    def _data_in_memory(self) -> int:
-        """Bytes of images, on the host or the device."""
-        schedule = self.schedule
-        held = 0 if self.source.is_stored else self.source.images.nbytes
+    def _memory(self, batch_size: int) -> memory.Memory:
+        """What this process needs, with `batch_size` samples a replica."""
+        share, schedule = strategies.share_of(self.workers.strategy), self.schedule
+        data = 0 if self.source.is_stored else self.source.images.nbytes
         if schedule.reader is None:
-            return held
-        return held + schedule.reader.sizes(schedule.steps_per_call * schedule.rows_per_round)
+            data += len(share.own) * data  # a copy on each device
+        else:
+            data += schedule.reader.sizes(schedule.steps_per_call, schedule.rows_per_round)
+        several = len(share.own) if share.replicas > 1 else None
+        return memory.estimate(self.gan, batch_size, data, several)
 
 
 def prepare(config: Config, strategy: tf.distribute.Strategy | None = None) -> Training:
@@ -120,14 +123,15 @@ def prepare(config: Config, strategy: tf.distribute.Strategy | None = None) -> T
     config = _with_whole_paths(config)
     source = load_source(config.data)
     training = config.training
-    per_round = training.batch_size * training.discriminator_steps
-    reader = streaming.reader(config.data.stream, source.images)
-    sample = source.images.nbytes // source.num_samples
+    reader = None
+    if streaming.is_streamed(config.data.stream, source.images):
+        share = strategies.share_of(strategy)
+        reader = streaming.Reader(source.images, share, training.discriminator_steps)
     schedule = engine.Schedule(
         source.num_samples,
-        per_round,
+        training.batch_size * training.discriminator_steps,
         training.epochs,
-        streaming.most_steps(training.steps_per_call, per_round, sample),
+        training.steps_per_call,
         config.seed,
         reader,
     )
@@ -232,6 +236,9 @@ def prepare_resume(
     if begun:
         iteration, warnings = checkpoints.load_newest(training.gan, run.checkpoints)
         warnings += recovery.check_as_before(run, iteration)
+    with training.workers.watched(_way_on(run)):
+        # The chief's checkpoint counts, by which all know whether the run has come to its end.
+        training.workers.share([training.gan.iteration])
     return dataclasses.replace(training, config=config), warnings
 
 

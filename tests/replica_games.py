@@ -13,15 +13,30 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import cli, engine, latents, networks, strategies
+from keras_gan import (
+    cli,
+    engine,
+    latents,
+    load_config,
+    networks,
+    strategies,
+    streaming,
+    training,
+)
 from keras_gan.gan import GAN
 
 STEPS_PER_CALL, CALLS, BATCH = 20, 10, 32
 R1 = {"r1": {"weight": 0.1, "every": 2}, "r2": {"weight": 0.1}}
+K2 = {
+    "gan": {"discriminator_steps": 2, "updates": "simultaneous"},
+    "conditional": True,
+    "penalties": R1,
+}
 
 #: Names, and what differs from a non-saturating game of two small dense networks.
 GAMES = {
-    "k2": {"gan": {"discriminator_steps": 2, "updates": "simultaneous"}, "penalties": R1},
+    "k2": K2,
+    "streamed_k2": {**K2, "streamed": True},
     "spectral": {"discriminator": {"spectral_norm": True}, "penalties": R1},
     # D's last bias has no part in this game. Its gradient is rounding alone, which Adam
     # makes steps of, unless epsilon is large beside it.
@@ -33,6 +48,7 @@ GAMES = {
     "accumulate": {"gan": {"accumulate": 4}, "discriminator": {"spectral_norm": True}},
     "packing": {"gan": {"packing": 2}, "objective": "hinge"},
     "conditional": {"conditional": True, "penalties": R1},
+    "streamed_conditional": {"conditional": True, "penalties": R1, "streamed": True},
     "clipped": {"optimizer": {"global_clipnorm": 0.05}},
     "dcgan": {
         "family": "dcgan",
@@ -43,7 +59,12 @@ GAMES = {
         "generator": {"batch_norm": True},
         "gan": {"instance_noise": 0.1, "flip": True, "augment": ["color"]},
     },
+    "batch_norm": {"generator": {"batch_norm": True}},
     "xla": {"jit": True, "penalties": R1},
+    "xla_batch_norm": {"jit": True, "generator": {"batch_norm": True}},
+    "xla_spectral": {"jit": True, "discriminator": {"spectral_norm": True}, "penalties": R1},
+    "xla_accumulate": {"jit": True, "gan": {"accumulate": 4}},
+    "xla_float16": {"jit": True, "policy": "mixed_float16", "penalties": R1},
     "float16": {"policy": "mixed_float16", "penalties": R1},
     "bfloat16": {"policy": "mixed_bfloat16", "penalties": R1},
 }
@@ -95,12 +116,19 @@ def data() -> tuple[np.ndarray, np.ndarray]:
     return images, rng.integers(3, size=256).astype(np.int32)
 
 
-def play(strategy, jit=False, **options) -> dict[str, np.ndarray]:
+def play(strategy, jit=False, streamed=False, **options) -> dict[str, np.ndarray]:
     """The weights after 200 rounds, and the means of the last call."""
     gan = build(strategy, **options)
+    (images, labels), reader = data(), None
+    if streamed:
+        # Of 3 rounds on each replica, so that a call is several blocks.
+        streaming.BLOCK_BYTES = 3 * BATCH * gan.discriminator_steps * images[0].nbytes
+        share = strategies.share_of(strategy)
+        reader = streaming.Reader(images, share, gan.discriminator_steps)
     with strategy.scope():
-        program = engine.RoundsProgram(gan, *data(), jit)
-    schedule = engine.Schedule(256, BATCH * gan.discriminator_steps, 100, STEPS_PER_CALL, seed=0)
+        program = engine.RoundsProgram(gan, reader or images, labels, jit)
+    rows = BATCH * gan.discriminator_steps
+    schedule = engine.Schedule(256, rows, 100, STEPS_PER_CALL, seed=0, reader=reader)
     blocks = iter(schedule.blocks(0))
     rounds = 0
     while rounds < STEPS_PER_CALL * CALLS:
@@ -166,7 +194,18 @@ def moving_statistics(strategy) -> dict[str, np.ndarray]:
     }
 
 
-ROUNDS = {"overflow": overflow, "moving_statistics": moving_statistics}
+def summaries(strategy) -> dict[str, np.ndarray]:
+    """What a training on 256 of the digits tells of its memory, resident and streamed."""
+    recipe = load_config("digits").replace(data__split="train[:256]")
+    found = {}
+    for name, stream in (("resident", False), ("streamed", True)):
+        config = recipe.replace(data__stream=stream)
+        told = dict(training.prepare(config, strategy).summary())
+        found[name] = np.array([told["memory"], told.get("input", "")])
+    return found
+
+
+ROUNDS = {"overflow": overflow, "moving_statistics": moving_statistics, "summaries": summaries}
 
 
 def main(replicas: str, out: str, *names: str) -> None:

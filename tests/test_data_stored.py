@@ -146,7 +146,15 @@ def test_images_stay_in_memory_where_they_fit(pictures, monkeypatch):
 def test_what_fits_is_a_share_of_the_machines_memory():
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     assert 0 < sources.RESIDENT_BYTES <= machine // 4
-    assert sources.RESIDENT_BYTES <= sources.LARGEST_BYTES <= machine // 2
+    assert sources.RESIDENT_BYTES <= sources.LARGEST_BYTES <= machine // 3
+
+
+@pytest.mark.parametrize("processes, part", [("1", 1), ("4", 4), ("0", 1), ("some", 1)])
+def test_processes_of_one_machine_share_its_memory(processes, part, monkeypatch):
+    monkeypatch.delenv("KERAS_GAN_PROCESSES", raising=False)
+    whole = sources._memory()
+    monkeypatch.setenv("KERAS_GAN_PROCESSES", processes)
+    assert sources._memory() == whole // part
 
 
 def test_one_picture_that_is_too_large_is_refused_at_once(pictures):

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,11 +88,22 @@ def test_a_wrong_tf_config_is_told_before_tensorflow_sees_it(value, told, monkey
 def test_what_kubernetes_is_told_makes_a_cluster(name, monkeypatch):
     documents = list(yaml.safe_load_all((ROOT / "deploy" / "training" / name).read_text("utf-8")))
     (job,) = (d for d in documents if d["kind"] in ("Job", "TFJob"))
+    check_packs_are_shared(job)
     for number, value in enumerate(kubernetes_values(job, documents)):
         monkeypatch.setenv("TF_CONFIG", value)
         found = cluster.from_environment()
         assert found.number == number
         assert len(found.workers) == 4
+
+
+def check_packs_are_shared(job):
+    """The cache lies on a claim of all pods, which they may write."""
+    spec = job["spec"]
+    template = (spec.get("tfReplicaSpecs") or {"Worker": spec})["Worker"]["template"]
+    (container,) = template["spec"]["containers"]
+    cache = {e["name"]: e.get("value") for e in container["env"]}["KERAS_GAN_CACHE"]
+    mounts = [m["mountPath"] for m in container["volumeMounts"] if not m.get("readOnly")]
+    assert any(cache.startswith(f"{mount}/") for mount in mounts)
 
 
 def kubernetes_values(job, documents):
@@ -196,19 +208,20 @@ def several(tmp_path_factory, *names) -> dict:
 
 
 QUICK = ("conditional", "k2", "spectral")
-SLOW = tuple(n for n in replica_games.GAMES if n not in QUICK)
+STREAMED = {"streamed_conditional": "conditional", "streamed_k2": "k2"}
+SLOW = tuple(n for n in replica_games.GAMES if n not in (*QUICK, *STREAMED))
 
 #: How far two replicas may be from one after 200 steps. Each sums half of the batch, and
 #: that in its own precision: of 11 bits in float16, of 8 in bfloat16.
 BOUNDS = {"float16": 1e-3, "bfloat16": 1e-2}
 
 #: What is drawn or normalised by replica: another training, and equal on all replicas.
-OWN = ("noise",)
+OWN = ("noise", "batch_norm", "xla_batch_norm")
 
 
 @pytest.fixture(scope="module")
 def quick_games(tmp_path_factory):
-    return several(tmp_path_factory, *QUICK, *replica_games.ROUNDS)
+    return several(tmp_path_factory, *QUICK, *STREAMED, *replica_games.ROUNDS)
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +237,7 @@ def check_game(name, played):
         assert np.isfinite(played[f"{name}/weights"]).all()
         return
     expected = replica_games.play(strategies.make("one"), **options)
-    bound = BOUNDS.get(name, 1e-5)
+    bound = BOUNDS.get(name.removeprefix("xla_"), 1e-5)
     np.testing.assert_allclose(played[f"{name}/weights"], expected["weights"], atol=bound)
     logged = list(expected["names"])
     assert list(played[f"{name}/names"]) == logged
@@ -247,6 +260,22 @@ def test_two_replicas_play_any_game_of_one(name, slow_games):
     check_game(name, slow_games)
 
 
+@pytest.mark.parametrize(("name", "resident"), STREAMED.items())
+def test_two_replicas_play_streamed_as_resident_bit_for_bit(name, resident, quick_games):
+    for what in ("weights", "logs"):
+        np.testing.assert_array_equal(
+            quick_games[f"{name}/{what}"], quick_games[f"{resident}/{what}"]
+        )
+    assert quick_games[f"{name}/apart"] == 0.0
+
+
+@pytest.mark.slow
+def test_xla_normalises_as_a_plain_graph_does(slow_games):
+    np.testing.assert_allclose(
+        slow_games["xla_batch_norm/weights"], slow_games["batch_norm/weights"], atol=1e-5
+    )
+
+
 def test_one_replicas_overflow_skips_the_step_on_all(quick_games):
     assert quick_games["overflow/discriminator_stayed"]
     # D's scale is halved; G, whose gradients were finite, keeps its own.
@@ -258,6 +287,16 @@ def test_moving_statistics_are_means_of_the_replicas(quick_games):
     found = {k.partition("/")[2]: v for k, v in quick_games.items() if k.startswith("moving")}
     np.testing.assert_allclose(found["mean"], found["mean_by_hand"], atol=1e-7)
     np.testing.assert_allclose(found["variance"], found["variance_by_hand"], rtol=1e-6)
+
+
+def test_memory_is_told_of_each_replica_and_of_the_data_of_all(quick_games):
+    resident, streamed = (quick_games[f"summaries/{name}"] for name in ("resident", "streamed"))
+    bytes_of_all = 256 * 64  # as read, and a copy on each of two devices
+    assert resident[0].endswith(f"a replica (2 a process), data {3 * bytes_of_all / 1e6:.3g}")
+    assert not resident[1]
+    # As read, and three blocks of 4 rounds of 64.
+    assert streamed[0].endswith(f"a replica (2 a process), data {4 * bytes_of_all / 1e6:.3g}")
+    assert streamed[1] == "images are streamed from memory, ahead of the rounds"
 
 
 TINY = (
@@ -311,12 +350,14 @@ def check_same_run(run: Path, other: Path, bound: float) -> None:
     assert files[0] == files[1]
 
 
+def mirrored(*args):
+    """`keras-gan args...` on two logical CPUs."""
+    script = [sys.executable, HERE / "replica_games.py", "2", *args, "--strategy=mirrored"]
+    return subprocess.run(script, capture_output=True, text=True, timeout=TIMEOUT)
+
+
 @pytest.mark.slow
 def test_a_mirrored_run_is_the_run_of_one(alone, tmp_path):
-    def mirrored(*args):
-        script = [sys.executable, HERE / "replica_games.py", "2", *args, "--strategy=mirrored"]
-        return subprocess.run(script, capture_output=True, text=True, timeout=TIMEOUT)
-
     done = mirrored(*TINY, "--run-dir", tmp_path / "run")
     assert done.returncode == 0, done.stderr
     assert "2 replicas on CPU:0, CPU:1, 16 images each" in done.stderr
@@ -326,6 +367,32 @@ def test_a_mirrored_run_is_the_run_of_one(alone, tmp_path):
     wrong = mirrored(*TINY, "--batch-size=63")
     assert wrong.returncode == 2
     assert "all 2 replicas" in wrong.stderr
+
+
+@pytest.mark.slow
+def test_the_held_out_discriminator_beside_mirrored_variables(tmp_path):
+    """And a start from another run's weights, which all replicas get."""
+    first = tmp_path / "first"
+    assert invoke(*TINY, "--epochs=1", "--run-dir", first).exit_code == 0
+    settings = (
+        *TINY,
+        "--epochs=4",
+        f"--set=training.init_from={first}",
+        "--set=output.held_out_every_epochs=2",
+        "--set=output.samples_every_epochs=2",
+    )
+    result = invoke(*settings, "--run-dir", tmp_path / "one")
+    assert result.exit_code == 0, result.stderr
+    done = mirrored(*settings, "--run-dir", tmp_path / "two")
+    assert done.returncode == 0, done.stderr
+    np.testing.assert_allclose(state(tmp_path / "two"), state(tmp_path / "one"), atol=1e-5)
+    gaps = [
+        [row["held_out/V(D,G)"] for row in rows(tmp_path / name) if "held_out/V(D,G)" in row]
+        for name in ("one", "two")
+    ]
+    assert len(gaps[0]) == 2
+    # Samples that differ by 1e-6 train and stop another discriminator a little differently.
+    assert gaps[1] == pytest.approx(gaps[0], abs=1e-2)
 
 
 # -------------------------------------------------------------------------- launch
@@ -373,6 +440,43 @@ def test_launch_ends_all_when_one_fails(end, code):
     assert time.monotonic() - began < 30
 
 
+REACT = """
+import json, os, socket, sys, time
+config = json.loads(os.environ["TF_CONFIG"])
+own = config["cluster"]["worker"][0].rpartition(":")
+if config["task"]["index"] == 0:
+    with socket.create_server((own[0], int(own[2]))) as server:
+        server.accept()[0].recv(1)  # returns when the other process ends
+    time.sleep(0.03)
+    sys.exit(1)
+while True:
+    try:
+        line = socket.create_connection((own[0], int(own[2])))
+        break
+    except OSError:
+        time.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "code"), [("sys.exit(7)", 7), ("os.kill(os.getpid(), 9)", 137)], ids=["exit", "kill"]
+)
+def test_the_exit_code_is_that_of_the_first_not_of_the_chief_that_follows(end, code):
+    assert run_launch(sys.executable, "-c", f"{REACT}\n{end}").returncode == code
+
+
+def test_launch_shows_all_that_a_worker_said():
+    script = f"""{PRINT}
+for number in range(20_000 * task):
+    print("line", number, file=sys.stderr)
+sys.exit(task)
+"""
+    done = run_launch(sys.executable, "-c", script)
+    assert done.returncode == 1
+    told = [line for line in done.stderr.splitlines() if line.startswith("worker 1: line")]
+    assert told == [f"worker 1: line {number}" for number in range(20_000)]
+
+
 def test_launch_hands_signals_on():
     script = f"{PRINT}\nsys.stdout.flush()\ntime.sleep(60)"
     command = [sys.executable, "-c", LAUNCH, "2", sys.executable, "-c", script]
@@ -384,10 +488,14 @@ def test_launch_hands_signals_on():
 
 def test_launch_deals_out_gpus_ports_and_threads(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3,4,7")
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name in launching._THREADS:
+        monkeypatch.delenv(name, raising=False)
     made = launching._environments(2)
     assert [e["CUDA_VISIBLE_DEVICES"] for e in made] == ["0,3", "4,7"]
-    assert int(made[0]["OMP_NUM_THREADS"]) == max(1, len(os.sched_getaffinity(0)) // 2)
+    threads = str(max(1, len(os.sched_getaffinity(0)) // 2))
+    for name in launching._THREADS:
+        assert [e[name] for e in made] == [threads, threads]
+    assert [e["KERAS_GAN_PROCESSES"] for e in made] == ["2", "2"]
     configs = [json.loads(e["TF_CONFIG"]) for e in made]
     assert configs[0]["cluster"] == configs[1]["cluster"]
     assert len(set(configs[0]["cluster"]["worker"])) == 2
@@ -439,9 +547,11 @@ def test_only_the_chief_writes(together):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dead", [0, 1])
-def test_a_dead_worker_ends_the_other_and_a_resume_is_exact(dead, together, tmp_path):
+@pytest.mark.parametrize(("dead", "stream"), [(0, "auto"), (1, "true")])
+def test_a_dead_worker_ends_the_other_and_a_resume_is_exact(dead, stream, together, tmp_path):
+    """Streamed as well: equal to the resident run."""
     where = ("--strategy=multi-worker", "--run-dir", tmp_path / "run")
+    where += (f"--set=data.stream={stream}",)
     done = train(tmp_path, f"{dead}:136:SIGKILL", *TINY, *where)
     assert done.returncode == 137
     # By itself, not killed at the end of the 30 s that `launch` gives it.
@@ -497,3 +607,52 @@ def test_the_launch_command_launches(tmp_path):
     assert done.returncode == 2
     assert "worker 1: Error: `training.batch_size` is that of all 2 replicas" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_launch_profiles_the_chief(tmp_path):
+    command = [PROGRAM, "launch", "--workers", "2", *TINY, "--epochs=4", "--profile"]
+    command += ["--run-dir", tmp_path / "run"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("profile: ") == 1
+    assert len(list((tmp_path / "run").rglob("*.xplane.pb"))) == 1
+
+
+LATE = """
+import json, os, sys, time
+from keras_gan import training
+from keras_gan.cli import main
+number = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+prepare = training.prepare
+def prepare_late(*args):
+    prepared = prepare(*args)
+    time.sleep(15 * number)
+    return prepared
+training.prepare = prepare_late
+try:
+    main([a.replace("NUMBER", str(number)) for a in sys.argv[1:]])
+finally:
+    print("worker", number, "left", file=sys.stderr)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [(["--dry-run"], "dry run: nothing was written"), ([], "this run has come to its end")],
+)
+def test_workers_that_have_nothing_to_play_leave_together(more, told, together, tmp_path):
+    """One comes late, and has not the newest checkpoint."""
+    for number in (0, 1):
+        shutil.copytree(together / "run", tmp_path / f"run-{number}")
+    shutil.rmtree(checkpoints.list_checkpoints(tmp_path / "run-1" / "checkpoints")[-1])
+    before = everything(tmp_path)
+    command = ("fit", "--resume", tmp_path / "run-NUMBER", "--strategy=multi-worker", *more)
+    if more:
+        command = (*command, "--epochs=30")
+    done = run_launch(sys.executable, "-c", LATE, *command)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count(told) == 1
+    assert "worker 1: worker 1 left" in done.stderr
+    assert everything(tmp_path) == before

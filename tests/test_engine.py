@@ -49,6 +49,42 @@ def test_the_order_is_a_function_of_seed_and_iteration_alone():
     assert not np.array_equal(rows_of(schedule(seed=6)), whole)
 
 
+def rows_by_definition(schedule, epoch, call):
+    """A call's rows, cut from an order that is drawn for it alone."""
+    seed = tf.constant([schedule.seed ^ engine._SHUFFLE, epoch], tf.int64)
+    order = tf.random.experimental.stateless_shuffle(tf.range(schedule.num_samples), seed).numpy()
+    size = schedule.steps_per_call * schedule.rows_per_round
+    rows = order[call * size : (call + 1) * size]
+    return np.pad(rows, (0, size - len(rows))).reshape(schedule.steps_per_call, -1)
+
+
+def test_every_call_has_its_part_of_its_epochs_order():
+    schedule = Schedule(70, 8, epochs=3, steps_per_call=3, seed=5)
+    assert schedule.calls_per_epoch == 3
+    for epoch, first in ((0, 0), (1, 2)):
+        found = list(schedule.blocks(epoch, first).as_numpy_iterator())
+        expected = [(e, c) for e in range(epoch, 3) for c in range(3)][first:]
+        assert len(found) == len(expected)
+        for (rows, steps), where in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(rows, rows_by_definition(schedule, *where))
+            assert steps == min(3, 8 - 3 * where[1])
+
+
+def test_an_order_is_drawn_once_an_epoch(monkeypatch):
+    """In an epoch that a resume starts in the middle of, too."""
+    drawn = []
+    shuffle = tf.random.experimental.stateless_shuffle
+
+    def counted(values, seed):
+        tf.py_function(lambda pair: drawn.append(int(pair[1])), [seed], [])
+        return shuffle(values, seed)
+
+    monkeypatch.setattr(tf.random.experimental, "stateless_shuffle", counted)
+    schedule = Schedule(64, 8, epochs=3, steps_per_call=1, seed=5)
+    assert len(list(schedule.blocks(1, first_call=6))) == 10
+    assert drawn == [1, 2]
+
+
 @pytest.mark.parametrize(
     ("samples", "most", "steps", "calls"),
     [(60_000, 100, 94, 10), (1_500, 100, 23, 1), (64, 1, 1, 1), (6_464, 100, 51, 2)],

@@ -82,7 +82,8 @@ def test_a_training_tells_it_beside_the_parameters_of_both_networks():
     config = load_config("digits").replace(**{f"training__{k}": v for k, v in settings.items()})
     prepared = training.prepare(config)
     told = dict(prepared.summary())
-    found = memory.estimate(prepared.gan, 32, data=prepared.source.images.nbytes)
+    # As it was read, and TensorFlow's copy.
+    found = memory.estimate(prepared.gan, 32, data=2 * prepared.source.images.nbytes)
     assert told["memory"] == str(found)
     for network in (prepared.gan.generator, prepared.gan.discriminator):
         assert f"{network.count_params():,}" in told["networks"]
@@ -93,6 +94,16 @@ def test_it_is_told_in_one_line():
     assert text == (
         "about 3,468 MB as an estimate: weights 12.3, optimizers 0.004, gradients 0, "
         "activations 3,456, data 0"
+    )
+
+
+def test_several_replicas_have_all_but_the_data_each():
+    found = memory.Memory(weights=1_000, optimizers=2_000, gradients=3_000, activations=4_000,
+                          data=5_000, replicas=2)  # fmt: skip
+    assert found.total == 2 * 10_000 + 5_000
+    assert str(found) == (
+        "about 0.025 MB a process as an estimate: weights 0.001, optimizers 0.002, "
+        "gradients 0.003, activations 0.004 a replica (2 a process), data 0.005"
     )
 
 

@@ -1,9 +1,11 @@
 """Streamed training is resident training, bit for bit, wherever the images come from."""
 
+import json
 import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,22 +18,25 @@ from test_recovery import state, untimed
 
 from keras_gan import load_config, streaming, training
 from keras_gan.config import override
+from keras_gan.data import source as sources
 from keras_gan.engine import RoundsProgram, Schedule
 from keras_gan.errors import DataError, KerasGanWarning
+from keras_gan.replicas import Share
 from keras_gan.runs import Run
 from keras_gan.streaming import Reader
 
 PIXELS = np.round((IMAGES + 1) * 127.5).astype(np.uint8)
 
 
-def trained(images, family="mlp", conditional=False, jit=False, most=3, epochs=2):
+def trained(images, family="mlp", conditional=False, jit=False, most=3, epochs=2, callbacks=()):
     """A small GAN after two epochs of 8 rounds; images are an array, or a reader of one."""
     reader = images if isinstance(images, Reader) else None
     gan = small(family, conditional=conditional)
     gan.use_program(RoundsProgram(gan, images, LABELS, jit))
     schedule = Schedule(64, 8, epochs=epochs, steps_per_call=most, seed=3, reader=reader)
     calls = schedule.calls_per_epoch
-    gan.fit(schedule.blocks(0), steps_per_epoch=calls, epochs=epochs, verbose=0)
+    options = {"steps_per_epoch": calls, "epochs": epochs, "callbacks": list(callbacks)}
+    gan.fit(schedule.blocks(0), **options, verbose=0)
     return gan
 
 
@@ -46,6 +51,29 @@ def test_streamed_equals_resident_bit_for_bit(family, conditional, jit):
     streamed = trained(Reader(PIXELS), family, conditional, jit)
     assert int(streamed.iteration.numpy()) == 16
     assert equal(values(streamed), values(resident))
+
+
+@pytest.mark.parametrize("jit, rounds, parts", [(False, 1, 3), (True, 2, 2)])
+def test_a_call_in_parts_is_the_call(jit, rounds, parts, monkeypatch):
+    """Its weights, and its logs: means over all rounds of the call."""
+
+    def weights_and_logs(images):
+        seen = []
+
+        class Logs(keras.callbacks.Callback):
+            def on_train_batch_end(self, batch, logs=None):
+                seen.append({name: float(value) for name, value in logs.items()})
+
+        return values(trained(images, jit=jit, callbacks=[Logs()])), seen
+
+    weights, logs = weights_and_logs(PIXELS)
+    monkeypatch.setattr(streaming, "BLOCK_BYTES", rounds * 8 * PIXELS[0].nbytes)
+    reader = Reader(PIXELS)
+    in_parts, logs_in_parts = weights_and_logs(reader)
+    assert reader.parts == parts
+    assert equal(in_parts, weights)
+    assert logs_in_parts == logs
+    assert len(logs) == 6
 
 
 def test_points_are_streamed_too():
@@ -72,6 +100,36 @@ def test_blocks_hold_the_images_of_their_rows_and_zeros_beyond():
     assert counts == [3, 2, 3, 3, 2]
 
 
+class Noting:
+    """An array that keeps the rows it was asked for."""
+
+    shape, dtype = PIXELS.shape, PIXELS.dtype
+
+    def __init__(self):
+        self.rows = []
+
+    def __getitem__(self, rows):
+        self.rows += rows.ravel().tolist()
+        return PIXELS[rows]
+
+
+def test_a_process_reads_the_rows_of_its_own_replicas_only():
+    """Of two minibatches of 8: replicas 2 and 3 of 4 play rows 4, 5 and 6, 7 of each."""
+    images, share = Noting(), Share(4, (2, 3))
+    reader = Reader(images, share, minibatches=2)
+    whole = list(Schedule(64, 16, 1, 3, seed=3).blocks(0))
+    blocks = list(Schedule(64, 16, 1, 3, seed=3, reader=reader).blocks(0))
+    asked = []
+    for (rows, steps, first, second), (wanted, _) in zip(blocks, whole, strict=True):
+        np.testing.assert_array_equal(rows, wanted)
+        for found, own in ((first, [4, 5, 12, 13]), (second, [6, 7, 14, 15])):
+            played = rows.numpy()[:steps][:, own]
+            np.testing.assert_array_equal(found[:steps], PIXELS[played])
+            asked += played.ravel().tolist()
+    assert sorted(images.rows) == sorted(asked)
+    assert len(asked) == 4 * 8
+
+
 def test_blocks_can_be_copied_to_a_device():
     """To a CPU here; the same transformation copies to a GPU."""
     reader, device = Reader(PIXELS), tf.config.list_logical_devices("CPU")[0].name
@@ -90,19 +148,26 @@ def test_blocks_can_be_copied_to_a_device():
 # ------------------------------------------------------------ what is decided
 
 
-@pytest.mark.parametrize("steps, rows, sample, most", [
-    (100, 64, 784, 100), (100, 64, 64 * 64 * 3, 85), (100, 64, 256 * 256 * 3, 5),
-    (100, 64, 1024 * 1024 * 3, 1), (3, 64, 1, 3), (100, 5, 8, 100),
+@pytest.mark.parametrize("steps, rows, side, parts, rounds", [
+    (100, 64, 16, 1, 100), (100, 64, 64, 2, 50), (94, 64, 256, 19, 5),
+    (100, 64, 1024, 100, 1), (3, 64, 1, 1, 3),
 ])  # fmt: skip
-def test_a_block_is_at_most_64_mebibytes_or_one_round(steps, rows, sample, most):
-    assert streaming.most_steps(steps, rows, sample) == most
+def test_a_block_is_at_most_64_mebibytes_or_one_round(steps, rows, side, parts, rounds):
+    images = np.broadcast_to(np.uint8(0), (1000, side, side, 3))
+    reader = Reader(images)
+    assert reader.cut(steps, rows) == (parts, rounds)
+    assert reader.sizes(steps, rows) == 3 * rounds * rows * images[0].nbytes
+    # Of half of the rows twice as many rounds are a block.
+    half = Reader(images, Share(4, (0, 1)))
+    assert half.cut(steps, 2 * rows) == (parts, rounds)
 
 
-def test_arrays_stay_on_the_device_unless_they_should_not():
-    assert streaming.reader("auto", PIXELS) is None
-    assert streaming.reader(False, PIXELS) is None
-    assert streaming.reader(True, PIXELS).images is PIXELS
-    assert Reader(PIXELS).sizes(rows=100) == 3 * 100 * PIXELS[0].nbytes
+def test_arrays_stay_on_the_device_unless_they_are_large_or_should_not(monkeypatch):
+    for bound, streamed in ((PIXELS.nbytes, False), (PIXELS.nbytes - 1, True)):
+        monkeypatch.setattr(sources, "RESIDENT_BYTES", bound)
+        assert streaming.is_streamed("auto", PIXELS) is streamed
+        assert streaming.is_streamed(False, PIXELS) is False
+        assert streaming.is_streamed(True, PIXELS) is True
 
 
 def test_the_smallest_gpu_counts(tmp_path, monkeypatch):
@@ -113,12 +178,19 @@ def test_the_smallest_gpu_counts(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     assert streaming._gpu_memory() == 8192 * 2**20
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["a GPU"])
-    assert streaming.reader("auto", PIXELS) is None
+    assert not streaming.is_streamed("auto", PIXELS)
     tool.write_text("#!/bin/sh\necho 0\n")
-    assert isinstance(streaming.reader("auto", PIXELS), Reader)
-    assert streaming.reader(False, PIXELS) is None
+    assert streaming.is_streamed("auto", PIXELS)
+    assert not streaming.is_streamed(False, PIXELS)
+    blocks = Reader(PIXELS)
+    assert blocks.sizes(2, 8) == (3 + 2) * 2 * 8 * PIXELS[0].nbytes  # on the host, on the GPU
     tool.write_text("#!/bin/sh\nexit 9\n")
-    assert streaming.reader("auto", PIXELS) is None
+    assert not streaming.is_streamed("auto", PIXELS)
+    tool.write_text("#!/bin/sh\nexec sleep 60\n")
+    monkeypatch.setattr(streaming, "_PATIENCE", 0.2)
+    assert not streaming.is_streamed("auto", PIXELS)
+    tool.write_text("no program")
+    assert not streaming.is_streamed("auto", PIXELS)
     tool.unlink()
     assert streaming._gpu_memory() >= 2**50
 
@@ -223,7 +295,8 @@ def test_a_streamed_run_that_was_stopped_in_an_epoch_is_the_resident_one(
     assert run.checkpoints.joinpath("000000011").is_dir()
     prepared, problems = training.prepare_resume(Run(run.path))
     assert not problems
-    assert ("input", "images are streamed from the disk, a call ahead") in prepared.summary()
+    told = ("input", "images are streamed from the disk, ahead of the rounds")
+    assert told in prepared.summary()
     assert training.play(prepared, Run(run.path))
     same(Run(run.path), resident)
 
@@ -274,12 +347,24 @@ def test_a_folder_that_vanishes_ends_the_process_in_one_line(digits, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", [["evaluate"], ["sample", "--out", "a.png"]])
-def test_commands_on_a_streamed_run(command, digits, tmp_path, cli):
-    settings = {"data.stream": True, "data.pack": True, "data.split": "train[:75%]"}
-    run = training.fit(config(digits, **settings), tmp_path / "run")
-    result = cli(command[0], run.path, *command[1:], *(["--samples=200"] * (len(command) == 1)))
-    assert result.exit_code == 0, result.stderr
+def test_commands_on_a_streamed_run_say_what_they_say_of_a_resident_one(digits, tmp_path, cli):
+    made = []
+    for name, settings in (
+        ("streamed", {"data.stream": True, "data.pack": True}),
+        ("resident", {"data.stream": False}),
+    ):
+        settings["data.split"] = "train[:75%]"
+        run = training.fit(config(digits, **settings), tmp_path / name).path
+        for command in (
+            ("evaluate", run, "--samples=200"),
+            ("sample", run, "--out", f"{name}.png"),
+        ):
+            result = cli(*command)
+            assert result.exit_code == 0, result.stderr
+        (report,) = (run / "evaluation").rglob("evaluation.json")
+        made.append((json.loads(report.read_text())["figures"], Path(f"{name}.png").read_bytes()))
+    assert made[0] == made[1]
+    assert made[0][0]
 
 
 TRAIN = """

@@ -83,7 +83,7 @@ def fit(recipe, run_dir, strategy, resume, profile, dry_run, assignments, **opti
     if writes:
         _show(f"fit {config.name}", prepared.summary())
     if dry_run:
-        click.echo("dry run: nothing was written", err=True)
+        _leave(prepared, "dry run: nothing was written")
         return
     _play(training, prepared, training.start(prepared, run_dir), profile)
 
@@ -120,13 +120,20 @@ def _go_on(run, epochs: int | None, strategy, writes, dry_run, profile) -> None:
         _show(f"resume {run.path}", prepared.summary())
         click.echo(f"  from       step {iteration} of {total}", err=True)
     if iteration >= total:
-        click.echo("this run has come to its end; a larger --epochs goes on with it", err=True)
+        _leave(prepared, "this run has come to its end; a larger --epochs goes on with it")
         click.echo(str(run.path))
-        return
-    if dry_run:
-        click.echo("dry run: nothing was written", err=True)
-        return
-    _play(training, prepared, run if writes else None, profile)
+    elif dry_run:
+        _leave(prepared, "dry run: nothing was written")
+    else:
+        _play(training, prepared, run if writes else None, profile)
+
+
+def _leave(prepared, why: str) -> None:
+    """Ends before a round is played; all workers together, as one that has gone is lost."""
+    with prepared.workers.watched("Nothing was written."):
+        prepared.workers.agree([])
+    if prepared.workers.is_chief:
+        click.echo(why, err=True)
 
 
 def _configure(recipe: str, assignments: tuple[str, ...], options: dict[str, Any]):
@@ -170,8 +177,11 @@ def _play(training, prepared, run, profile: bool) -> None:
 
 @contextlib.contextmanager
 def _profiled(prepared, run, profile: bool) -> Iterator[list]:
-    """Yields the callback that writes a trace, if there should be one; tells where it is."""
-    if not profile:
+    """Yields the callback that writes a trace, if there should be one; tells where it is.
+
+    Among several workers it is the chief's calls that are traced.
+    """
+    if not profile or run is None:
         yield []
         return
     from keras_gan.callbacks import profiler

@@ -130,16 +130,23 @@ def part_of(split: str, parts: dict[str, int]) -> tuple[str, slice]:
 
 
 def _memory() -> int:
-    """Bytes of memory of this machine, or what its container may take of it."""
+    """Bytes of memory of this machine, or what its container may take of it.
+
+    Where `keras-gan launch` has started several processes on it, a process's part.
+    """
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     for file in ("memory.max", "memory/memory.limit_in_bytes"):  # cgroups, version 2 and 1
         with contextlib.suppress(OSError, ValueError):  # no such file; `max`
             limits.append(int(Path("/sys/fs/cgroup", file).read_text("ascii")))
-    return min(limits)
+    processes = 1
+    with contextlib.suppress(ValueError):
+        processes = max(1, int(os.environ.get("KERAS_GAN_PROCESSES", 1)))
+    return min(limits) // processes
 
 
-LARGEST_BYTES = min(8 * 2**30, _memory() // 2)
-#: What `data.stream: auto` keeps in memory, where TensorFlow takes a copy of it.
+#: A third: what stays in memory is there twice, as it was read and as TensorFlow's copy.
+LARGEST_BYTES = min(8 * 2**30, _memory() // 3)
+#: What `data.stream: auto` keeps in memory.
 RESIDENT_BYTES = min(LARGEST_BYTES, _memory() // 4)
 
 

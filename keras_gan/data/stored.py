@@ -16,7 +16,9 @@ import numpy as np
 
 from keras_gan.errors import DataError, KerasGanWarning
 
-_WORKERS = min(16, os.cpu_count() or 1)
+# The cores that this process may use, where the system tells.
+_CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+_WORKERS = min(16, _CORES or 1)
 _TASK = 32  # images that a worker reads at once: handing over one takes as long as a small picture
 _BATCH, _BATCH_BYTES = 1024, 2**26  # images that are read at once where all are, at most
 _NICENESS = 10
