@@ -161,22 +161,25 @@ class RoundsProgram:
             drawn += [tf.gather(array, rows) for array in data]
             gan.train_step(drawn if gan.uses_labels else drawn[0])
 
-        @tf.function
+        @tf.function(autograph=False)
         def begin():
             strategy.run(gan.reset_metrics)
 
-        @tf.function(jit_compile=jit_compile and alone, reduce_retracing=False)
+        # AutoGraph, which would translate all of train_step, takes seconds and changes nothing.
+        @tf.function(jit_compile=jit_compile and alone, reduce_retracing=False, autograph=False)
         def play(rows, steps, *blocks):
             # To its device once, whole, where there are several.
             streamed = _on_each_device(
                 strategy, lambda own: [tf.identity(block) for block in blocks[own : own + 1]]
             )
-            step = tf.constant(0)
-            while step < steps:  # not tf.range: XLA would compile anew for each `steps`
-                strategy.run(play_round, args=(rows[step], step, streamed, data))
-                step += 1
 
-        @tf.function
+            def body(step):
+                strategy.run(play_round, args=(rows[step], step, streamed, data))
+                return (step + 1,)
+
+            tf.while_loop(lambda step: step < steps, body, (tf.constant(0),), parallel_iterations=1)
+
+        @tf.function(autograph=False)
         def end():
             return strategy.experimental_local_results(strategy.run(_result, args=(gan,)))[0]
 
