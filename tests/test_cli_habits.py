@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import subprocess
+from pathlib import Path
 
 import click
 import pytest
@@ -70,6 +71,28 @@ def test_evaluate_in_json_says_what_evaluation_json_says(plain_run, cli, tmp_pat
     written = json.loads((plain_run / "evaluation" / "evaluation.json").read_text())
     assert told == {key: value for key, value in written.items() if key != "created"}
     assert told["samples"] == 50 and told["figures"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "report"),
+    [
+        (["probe", "--labels=10", "--draws=1"], "RUN/evaluation/probe.json"),
+        (["invert", "train[:2]", "--steps=2", "--restarts=1"], "inverted/invert.json"),
+        (["edit", "--image=train[:1]", "--to-image=train[1:2]", "--search-steps=2"],
+         "edited/edit.json"),
+        (["restore", "train[:2]", "--task=denoise", "--steps=2", "--restarts=1", "--samples=0"],
+         "restored/restore.json"),
+    ],
+)  # fmt: skip
+def test_commands_that_write_a_report_say_it_in_json(arguments, report, plain_run, cli):
+    command, *options = arguments
+    result = cli(command, plain_run, *options, "--json")
+    assert result.exit_code == 0, result.stderr
+    (line,) = result.stdout.splitlines()
+    told = json.loads(line)
+    file = report.replace("RUN", str(plain_run))
+    assert told.pop("file") == file
+    assert told == json.loads(Path(file).read_text())
 
 
 @pytest.mark.parametrize("shell, start", [

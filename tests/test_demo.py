@@ -1,7 +1,9 @@
 """`keras-gan demo`: what it shows is what the run and the file make; a browser clicks through."""
 
+import base64
 import contextlib
 import importlib.util
+import io
 import re
 import shutil
 import socket
@@ -11,12 +13,13 @@ import time
 import numpy as np
 import pytest
 from browsing import browser_page, changed
-from conftest import PROGRAM, invoke
+from conftest import PROGRAM, QUICK, invoke, npz
 from PIL import Image
 
-from keras_gan import load, pictures, sampling
+from keras_gan import load, pictures, players, sampling
 from keras_gan.demo import models
 from keras_gan.demo.playground import GRID, Playground
+from keras_gan.errors import ConfigError
 
 needs_gradio = pytest.mark.skipif(
     importlib.util.find_spec("gradio") is None, reason="pip install 'keras-gan[demo]'"
@@ -81,6 +84,61 @@ def test_an_opinion_is_the_discriminators(playground, conditional_run):
     inputs = {"images": images, "labels": np.array([4], np.int32)}
     assert logit == pytest.approx(float(np.asarray(discriminator(inputs))[0, 0]), rel=1e-4)
     assert 0.0 <= share <= 1.0
+
+
+def test_an_opinion_on_pairs_is_of_an_image_and_what_the_encoder_makes_of_it(bidirectional_run):
+    gan = load(bidirectional_run).gan
+    playground = Playground(lambda: models.of_run(bidirectional_run))
+    seen, logit, _ = playground.opinion(Image.fromarray(np.full((8, 8), 200, np.uint8)), None)
+    image = seen[None].astype(np.float32) / 127.5 - 1
+    pair = players.paired(image, gan.inverter({"images": image}))
+    assert logit == pytest.approx(float(gan.discriminator({"images": pair})[0, 0]), rel=1e-4)
+
+
+def test_a_picture_of_a_sample_is_found_and_can_be_moved(playground):
+    made = playground.explored(3, "2", 1.0, [0.0] * 8)
+    seen, latent, label = playground.found(Image.fromarray(made[..., 0]), "2")
+    assert (label, latent.shape) == ("2", (1, 32)) and (seen == made).all()
+
+    def distance(picture):
+        return np.square(picture.astype(float) - made).mean()
+
+    found = distance(playground.edited(latent, label, [0.0] * 8))
+    assert found < min(distance(playground.explored(s, "2", 1.0, [0.0] * 8)) for s in range(10, 20))
+    assert found < distance(playground.edited(latent, label, np.eye(8)[0] * 3))
+
+
+def test_what_is_not_drawn_on_is_black_and_the_label_is_looked_for(playground):
+    drawing = Image.new("RGBA", (80, 80), (255, 255, 255, 0))
+    drawing.paste((255, 255, 255, 255), (30, 10, 50, 70))
+    seen, _, label = playground.found(drawing, "all")
+    assert label in playground.model.class_names
+    assert seen[4, 3:5].min() == 255 and seen[:, [0, 7]].max() == 0
+
+
+def test_labels_that_are_vectors_are_those_that_the_run_keeps(tmp_path):
+    labels = np.random.default_rng(1).normal(size=(40, 3)).astype(np.float32)
+    data = npz(tmp_path / "a.npz", labels=labels)
+    done = invoke(
+        "fit", "digits", "--data", data, "--run-dir", tmp_path / "run", "--epochs=1",
+        "--batch-size=20", "--set=network.conditioning=projection", *QUICK,
+    )  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    playground, run = Playground(lambda: models.of_run(tmp_path / "run")), load(tmp_path / "run")
+    assert playground.model.class_names[:2] == ("0", "1") and playground.model.invert is None
+    inputs = {"latent": playground.latents(3), "labels": run.conditions()[5:6]}
+    expected = pictures.to_uint8(np.asarray(run.generator(inputs)))[0].astype(int)
+    assert np.abs(playground.explored(3, "5", 1.0, [0.0]) - expected).max() <= 1
+    assert np.isfinite(playground.opinion(Image.new("L", (8, 8)), "5")[1])
+    result = invoke("export", tmp_path / "run", "--format=onnx", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    with pytest.raises(ConfigError, match="are vectors, and the file has none to show"):
+        models.of_onnx(tmp_path / "out" / "digits.onnx")
+
+
+def test_the_onnx_file_of_a_run_with_an_encoder_is_the_generators(bidirectional_run):
+    model = models.of_run(bidirectional_run)
+    assert models.of_onnx(model.onnx()).image_shape == model.image_shape
 
 
 def test_without_gradio_it_says_how_to_get_it(cli, monkeypatch):
@@ -180,6 +238,21 @@ def test_a_browser_clicks_through_the_page_of_a_run_that_goes_on(conditional_run
         page.get_by_label("Seed of A").fill("12")
         changed(page, "#pinned-A img", pinned)
         changed(page, "#between img", between)
+
+        tab(page, "Draw")
+        box = page.locator("#board canvas").first.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 3
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x, y + box["height"] / 3, steps=10)
+        page.mouse.up()
+        page.locator("#find").click()
+        edited = changed(page, "#edited img", None)
+        drawn = page.locator("#looked-for img").get_attribute("src").partition(",")[2]
+        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(drawn))))
+        assert pixels.max() > 100 and pixels[:, 0].max() < 50
+        slide(page, "Direction 1", 1.5)
+        changed(page, "#edited img", edited)
 
         tab(page, "Discriminator")
         page.locator("#asked input[type=file]").first.set_input_files(tmp_path / "grey.png")
