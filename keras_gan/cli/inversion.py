@@ -41,8 +41,8 @@ _OPTIONS = (
         "labels",
         multiple=True,
         metavar="LABEL",
-        help="A class's name or id, once or once an image; by default the one that fits best is "
-        "found.",
+        help="A class's name or id, or some: 0..4; once or once an image. Of several the one that "
+        "fits best is found, by default of all.",
     ),
     click.option("--data-dir", help="Where tensorflow-datasets has its prepared data."),
     json_option("call"),
