@@ -13,7 +13,8 @@ CHARTS = {
         "V(D,G) and its optimum, -log 4": (r"^V\(D,G\)$", r"^held_out/V\(D,G\)$"),
         "D(x) against D(G(z))": (r"^D\(x\)$", r"^D\(G\(z\)\)$"),
         "the game's own value and its optimum": (r"^value/",),
-        "losses": (r"^loss/",),
+        "losses, and those beside the game's": (r"^loss/", r"^auxiliary/"),
+        "test error of D as a classifier": (r"^classifier/test_error$",),
     },
     "The samples": {
         "energy distance to training images": (r"^online/energy_distance$",),
