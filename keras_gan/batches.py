@@ -80,7 +80,7 @@ def minibatches(
     if isinstance(images, tuple | list) or images is None:
         raise ConfigError("A batch should be `images` or `(images, labels)`.")
     if uses_labels and labels is None:
-        raise ConfigError("This GAN uses labels: give it (images, labels).")
+        raise ConfigError("This GAN is conditional, or has a classifier: give it (images, labels).")
     images = as_float(images)
     if not images.shape[1:].is_compatible_with(sample_shape):
         raise ConfigError(

@@ -115,15 +115,14 @@ def _check_inputs(role: str, network: Any, first: str) -> None:
             f"(and `labels`, for classes): keras.Input(shape, name={first!r}). "
             f"Received: {received}."
         )
-    outputs = network.output if isinstance(network.output, dict) else {"logits": network.output}
-    if role != "discriminator" and len(network.outputs) != 1:
+    if role == "discriminator" and isinstance(network.output, dict):
+        if not {"logits"} <= set(network.output) <= OUTPUTS:
+            raise ConfigError(
+                f"A discriminator's dict should hold `logits`, and of {', '.join(sorted(OUTPUTS))} "
+                f"what is needed. Received: {', '.join(network.output)}."
+            )
+    elif len(network.outputs) != 1:
         raise ConfigError(f"The {role} should have one output. Received: {len(network.outputs)}.")
-    if isinstance(network.output, list) or not {"logits"} <= set(outputs) <= OUTPUTS:
-        received = ", ".join(outputs) if isinstance(network.output, dict) else "a list"
-        raise ConfigError(
-            f"The {role} should return logits, or a dict of {', '.join(sorted(OUTPUTS))}. "
-            f"Received: {received}."
-        )
 
 
 def _check_labels(generator: keras.Model, discriminator: keras.Model, packing: int) -> None:
@@ -138,7 +137,7 @@ def _check_labels(generator: keras.Model, discriminator: keras.Model, packing: i
             f"Both networks should take the same labels. Received: {made.shape}, {seen.shape}."
         )
     if (made is not None or classes is not None) and packing > 1:
-        raise ConfigError("`packing` is for games without labels: D would see mixed ones.")
+        raise ConfigError("`packing` is for unconditional networks: D would see mixed labels.")
 
 
 def check_outputs(
