@@ -144,9 +144,8 @@ def _write(tile: Image.Image, text: str) -> None:
 
 
 def screens(run: Path) -> None:
-    """tensorboard.png, demo.png and demo_explore.png, of a run."""
-    port = _free_port()
-    with _served(["demo", str(run), "--port", str(port)], f"http://127.0.0.1:{port}") as page:
+    """tensorboard.png, demo.png, demo_explore.png and web.png, of a run."""
+    with _served("keras_gan", "demo", str(run), "--port", "PORT") as page:
         page.wait_for_selector("#samples img")
         page.screenshot(path=IMAGES / "demo.png")
         page.get_by_role("tab", name="Explore", exact=True).click()
@@ -154,31 +153,40 @@ def screens(run: Path) -> None:
         page.locator("input[aria-label='range slider for Direction 1']:visible").fill("1.5")
         page.wait_for_timeout(2000)
         page.screenshot(path=IMAGES / "demo_explore.png")
-    port = _free_port()
-    board = ["tensorboard", "--logdir", str(run), "--port", str(port), "--host", "127.0.0.1"]
-    with _served(board, f"http://127.0.0.1:{port}") as page:
-        page.goto(f"http://127.0.0.1:{port}/#custom_scalars")
-        page.wait_for_selector("vz-line-chart2", timeout=120_000, state="attached")
+    board = ["--logdir", str(run), "--host", "127.0.0.1", "--port", "PORT"]
+    with _served("tensorboard.main", *board) as page:
+        page.goto(f"{page.url.partition('#')[0]}#custom_scalars")
+        page.wait_for_selector("vz-line-chart2", state="attached")
         page.wait_for_timeout(8000)
         page.screenshot(path=IMAGES / "tensorboard.png")
+    with tempfile.TemporaryDirectory() as out:
+        export = ["export", str(run), "--format", "web", "--out", out]
+        subprocess.run([sys.executable, "-m", "keras_gan", *export], check=True)
+        (folder,) = Path(out).glob("*-web")
+        served = ["PORT", "--bind", "127.0.0.1", "--directory", str(folder)]
+        with _served("http.server", *served) as page:
+            page.wait_for_selector("body[data-ready=yes]")
+            page.locator("#direction-1").fill("2")
+            page.wait_for_timeout(2000)
+            page.screenshot(path=IMAGES / "web.png")
 
 
 @contextlib.contextmanager
-def _served(command: list[str], address: str) -> Iterator:
-    """A browser's page at an address that a command serves until the block's end."""
+def _served(*command: str) -> Iterator:
+    """A browser at the page that a module of Python serves at PORT until the block's end."""
     from playwright.sync_api import sync_playwright
 
-    module = ["tensorboard.main"] if command[0] == "tensorboard" else ["keras_gan"]
-    arguments = command[1:] if command[0] == "tensorboard" else command
-    server = subprocess.Popen([sys.executable, "-m", *module, *arguments])
+    port = _free_port()
+    arguments = [str(port) if part == "PORT" else part for part in command]
+    server = subprocess.Popen([sys.executable, "-m", *arguments])
     try:
         with sync_playwright() as playwright:
             program = shutil.which("chromium") or shutil.which("google-chrome")
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1280, "height": 860})
             page.set_default_timeout(120_000)
-            _wait(address, server)
-            page.goto(address)
+            _wait(port, server)
+            page.goto(f"http://127.0.0.1:{port}/")
             yield page
             browser.close()
     finally:
@@ -186,13 +194,12 @@ def _served(command: list[str], address: str) -> Iterator:
         server.wait(30)
 
 
-def _wait(address: str, server: subprocess.Popen) -> None:
-    host, port = re.fullmatch(r"http://([\d.]+):(\d+)", address).groups()
+def _wait(port: int, server: subprocess.Popen) -> None:
     while server.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
             return
         time.sleep(0.3)
-    raise SystemExit(f"{address}: the server has ended.")
+    raise SystemExit("The server has ended.")
 
 
 def _free_port() -> int:
