@@ -300,7 +300,7 @@ def _warn_of_an_untrained(run: Run) -> None:
 
 def _parts(aside: Path, path: str, kind: str) -> list[str]:
     """What is moved for a file or folder: all at once, or one by one."""
-    if not FORMATS[kind].by_file:
+    if kind not in FORMATS or not FORMATS[kind].by_file:  # an encoder's is a file
         return [path]
     return [f"{path}/{part.name}" for part in sorted((aside / path).iterdir())]
 
