@@ -65,6 +65,8 @@ CURVES = {
 }
 _EPOCHS = 60
 
+SEVEN = [(0.3, 0.25), (0.7, 0.25), (0.5, 0.8)]  # a digit to draw
+
 
 def curves(runs: Path) -> None:
     """curves_NAME.png: the course of a run, and its last samples."""
@@ -144,7 +146,7 @@ def _write(tile: Image.Image, text: str) -> None:
 
 
 def screens(run: Path) -> None:
-    """tensorboard.png, demo.png, demo_explore.png and web.png, of a run."""
+    """tensorboard.png, demo.png, demo_explore.png, demo_draw.png and web.png, of a run."""
     with _served("keras_gan", "demo", str(run), "--port", "PORT") as page:
         page.wait_for_selector("#samples img")
         page.screenshot(path=IMAGES / "demo.png")
@@ -153,6 +155,12 @@ def screens(run: Path) -> None:
         page.locator("input[aria-label='range slider for Direction 1']:visible").fill("1.5")
         page.wait_for_timeout(2000)
         page.screenshot(path=IMAGES / "demo_explore.png")
+        page.get_by_role("tab", name="Draw", exact=True).click()
+        _draw(page, SEVEN)
+        page.locator("#find").click()
+        page.wait_for_selector("#edited img")
+        page.wait_for_timeout(2000)
+        page.screenshot(path=IMAGES / "demo_draw.png")
     board = ["--logdir", str(run), "--host", "127.0.0.1", "--port", "PORT"]
     with _served("tensorboard.main", *board) as page:
         page.goto(f"{page.url.partition('#')[0]}#custom_scalars")
@@ -169,6 +177,20 @@ def screens(run: Path) -> None:
             page.locator("#direction-1").fill("2")
             page.wait_for_timeout(2000)
             page.screenshot(path=IMAGES / "web.png")
+
+
+def _draw(page, stroke: list[tuple[float, float]]) -> None:
+    """Draws a line on the demo's board, from point to point, in shares of its sides."""
+    page.wait_for_selector("#board canvas")
+    page.wait_for_timeout(2000)
+    box = page.locator("#board canvas").first.bounding_box()
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=20)
+    page.mouse.up()
+    page.wait_for_timeout(2000)
 
 
 @contextlib.contextmanager
