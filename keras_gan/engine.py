@@ -95,7 +95,10 @@ class Schedule:
         are streamed, it is their reader's blocks (see `Reader.follow`).
         """
         epochs = tf.data.Dataset.range(epoch, self.epochs)
-        blocks = epochs.flat_map(self._calls).skip(first_call)
+        options = tf.data.Options()
+        # There is nothing to tune, and an iterator has hung at its end waiting for the tuner.
+        options.autotune.enabled = False
+        blocks = epochs.flat_map(self._calls).skip(first_call).with_options(options)
         return blocks.prefetch(2) if self.reader is None else self.reader.follow(blocks)
 
     def _calls(self, epoch: tf.Tensor) -> tf.data.Dataset:
