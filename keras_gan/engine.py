@@ -24,6 +24,8 @@ from keras_gan.errors import DataError, RunError
 from keras_gan.gan import GAN
 from keras_gan.streaming import Reader
 
+#: AutoGraph takes tenths of a second to find nothing to translate.
+_as_written = tf.autograph.experimental.do_not_convert
 _SHUFFLE = 0x5EED  # keeps the order of the data apart from other uses of the seed
 
 
@@ -98,9 +100,13 @@ class Schedule:
         are streamed, it is their reader's blocks (see `Reader.follow`).
         """
         epochs = tf.data.Dataset.range(epoch, self.epochs)
-        blocks = epochs.flat_map(self._calls).skip(first_call)
+        options = tf.data.Options()
+        # There is nothing to tune, and an iterator has hung at its end waiting for the tuner.
+        options.autotune.enabled = False
+        blocks = epochs.flat_map(self._calls).skip(first_call).with_options(options)
         return blocks.prefetch(2) if self.reader is None else self.reader.follow(blocks)
 
+    @_as_written
     def _calls(self, epoch: tf.Tensor) -> tf.data.Dataset:
         """The calls of an epoch, whose order is drawn once."""
         seed = tf.stack([tf.constant(self.seed ^ _SHUFFLE, tf.int64), epoch])
@@ -110,6 +116,7 @@ class Schedule:
         calls = tf.data.Dataset.range(self.calls_per_epoch)
         return calls.map(functools.partial(self._call, order))
 
+    @_as_written
     def _call(self, order: tf.Tensor, call: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         size = self.steps_per_call * self.rows_per_round
         rows = order[call * size : (call + 1) * size]
