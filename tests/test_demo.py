@@ -113,7 +113,7 @@ def test_what_is_not_drawn_on_is_black_and_the_label_is_looked_for(playground):
     drawing.paste((255, 255, 255, 255), (30, 10, 50, 70))
     seen, _, label = playground.found(drawing, "all")
     assert label in playground.model.class_names
-    assert seen[4, 3:5].min() == 255 and seen[:, [0, 7]].max() == 0
+    assert seen[4, 3:5].min() > 200 and seen[:, [0, 7]].max() < 50  # filtered as it is made small
 
 
 def test_labels_that_are_vectors_are_those_that_the_run_keeps(tmp_path):

@@ -185,7 +185,7 @@ class _Starts:
         for label in self.observed:
             images, column = np.nonzero(labels == label)
             chosen[images, column] = self._of_label(label, observed[images], rows[images])
-        chosen = chosen.reshape(len(rows), self.per_image, -1)
+        chosen = chosen.reshape(len(rows), self.per_image, self.latents.shape[1])  # or none
         return chosen, np.repeat(labels, self.count, axis=1).astype(np.int32)
 
     def _of_label(self, label: int, observed: np.ndarray, rows: np.ndarray) -> np.ndarray:
