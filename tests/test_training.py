@@ -349,7 +349,7 @@ def test_a_run_that_can_not_go_on_is_left_as_it_is(tiny, tmp_path):
         file.write('{"iteration": 3}\n')
     files = [run.path / name for name in ("config.yaml", "metrics.jsonl")]
     before = [file.read_bytes() for file in files]
-    with pytest.raises(RunError, match="training.steps_per_call is 3, and was 2 at step 2"):
+    with pytest.raises(RunError, match=r"training\.steps_per_call is 3, and was 2 at step 2"):
         training.prepare_resume(Run(run.path), epochs=5)
     assert [file.read_bytes() for file in files] == before
 
