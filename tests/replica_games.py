@@ -26,6 +26,7 @@ from keras_gan import (
 from keras_gan.gan import GAN
 
 STEPS_PER_CALL, CALLS, BATCH = 20, 10, 32
+USUAL_BLOCK = streaming.BLOCK_BYTES
 R1 = {"r1": {"weight": 0.1, "every": 2}, "r2": {"weight": 0.1}}
 K2 = {
     "gan": {"discriminator_steps": 2, "updates": "simultaneous"},
@@ -196,6 +197,7 @@ def moving_statistics(strategy) -> dict[str, np.ndarray]:
 
 def summaries(strategy) -> dict[str, np.ndarray]:
     """What a training on 256 of the digits tells of its memory, resident and streamed."""
+    streaming.BLOCK_BYTES = USUAL_BLOCK  # whatever was played before
     recipe = load_config("digits").replace(data__split="train[:256]")
     found = {}
     for name, stream in (("resident", False), ("streamed", True)):
