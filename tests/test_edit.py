@@ -63,6 +63,7 @@ def test_a_linear_model_s_direction_is_found_where_there_is_one(plain_run, monke
     two = LogisticRegression(max_iter=1000).fit(latents, np.digitize(latents[:, 0], [-0.5, 0.5]))
     run = load(plain_run)
     start = sampling.draw_latents(run.gan, 3, 0)
+    start[:, 0] = -1.0  # none is there yet
     found = Found(start, None, sampling.run_batched(run.generator, {"latent": start}), np.zeros(3))
 
     def judge(images):
@@ -85,12 +86,13 @@ def test_a_linear_model_s_direction_is_found_where_there_is_one(plain_run, monke
 
 def test_a_classifier_s_labels_lead_there(plain_run, cli, monkeypatch):
     monkeypatch.setenv("KERAS_GAN_CACHE", "cache")
-    report, _ = edited(cli, plain_run, "--image=train[:3]", "--towards-label=8", "--steps=3")
+    report, _ = edited(cli, plain_run, "--image=train[:12]", "--towards-label=8", "--steps=3")
     chances = np.array(report["probability_of_label"])
-    assert chances.shape == (3, 3)
+    assert chances.shape == (12, 3)
     assert report["label"] == "8"
     assert 0.1 < report["accuracy_of_linear_model"] <= 1.0
-    assert (chances[:, -1] >= chances[:, 0] - 1e-3).all()
+    # The linear model is right of most latents of a generator of two epochs, not of each.
+    assert chances[:, -1].mean() > chances[:, 0].mean() + 0.05
 
 
 def test_a_conditional_run_mixes_the_labels_of_one_latent(conditional_run, cli):

@@ -67,7 +67,8 @@ def test_a_table_a_picture_and_numbers(plain_run, cli, tmp_path):
     told = json.loads((run / "evaluation/probe.json").read_text())
     pixels = {r["labels"]: r for r in told["results"] if r["features"] == "pixels"}
     assert [len(pixels[n]["accuracies"]) for n in (10, 60, 0)] == [2, 2, 1]
-    assert pixels[0]["mean"] > 0.9 > pixels[60]["mean"] > pixels[10]["mean"] > 0.3
+    # 297 test images: a standard error of 0.02 about the 0.9 that a linear classifier comes to.
+    assert pixels[0]["mean"] > 0.85 > pixels[60]["mean"] > pixels[10]["mean"] > 0.3
     assert Image.open(run / "evaluation/probe.png").size == (540, 324)
 
 

@@ -73,7 +73,12 @@ def extractor(discriminator: keras.Model) -> keras.Model:
         ConfigError: a discriminator whose hidden layers see the label.
     """
     images = players.named_inputs(discriminator)["images"]
-    hidden = [layer.output for layer in discriminator.layers if isinstance(layer, _HIDDEN)]
+    # Of a block that is a model, `output` would be the tensor within it.
+    hidden = [
+        layer._inbound_nodes[0].outputs[0]
+        for layer in discriminator.layers
+        if isinstance(layer, _HIDDEN)
+    ]
     flat = [layers.Flatten(dtype="float32")(_pooled(tensor)) for tensor in hidden]
     try:
         return keras.Model(images, layers.Concatenate()(flat) if len(flat) > 1 else flat[0])
