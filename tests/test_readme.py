@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import real_data
+from conftest import PROGRAM, real_data
 from PIL import Image
 
 from keras_gan import load
@@ -30,6 +30,7 @@ COMMANDS = [command for command in COMMANDS if command]
 #: Run by what builds the project, not by its tests: they are how the tests are run.
 MAKE = {"make fit", "make test"}
 #: What makes a `fit` short; what the command itself sets comes after it.
+GAMES = Path(__file__).with_name("replica_games.py")
 SHORT = ["--epochs", "1", "--set", "data.split=train[:256]", "--set", "output.sample_count=20"]
 
 
@@ -62,6 +63,8 @@ def runnable(command: str) -> list[str]:
     if "photos" in arguments:
         arguments += ["--batch-size", "16"]
         arguments += [f"--set=network.{n}.width=4" for n in ("generator", "discriminator")]
+    if arguments[0] == "launch":
+        arguments += SHORT
     if arguments[0] == "evaluate":
         arguments += ["--count", "200"]
     if arguments[0] == "probe":
@@ -73,6 +76,17 @@ def runnable(command: str) -> list[str]:
     if "web" in arguments:
         arguments += ["--web-runtime", "runtime"]  # test_web.py installs the real one
     return ["2" if a == "40" else "10" if a in ("1000", "10000") else a for a in arguments]
+
+
+def run(arguments: list[str]) -> tuple[int, str]:
+    """Exit code and stderr; several replicas are processes of their own, on two logical CPUs."""
+    apart = {"launch": [PROGRAM], "fit": [sys.executable, str(GAMES), "2"]}
+    if arguments[0] == "launch" or "--strategy" in arguments:
+        command = [*apart[arguments[0]], *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        return done.returncode, done.stderr
+    result = CliRunner().invoke(main, arguments)
+    return result.exit_code, result.stderr
 
 
 @pytest.mark.slow
@@ -92,8 +106,8 @@ def test_every_command_of_the_readme_runs(workplace, monkeypatch):
         if command == "keras-gan demo":
             continue  # test_demo.py serves it
         assert program == "keras-gan", command
-        result = CliRunner().invoke(main, runnable(command))
-        assert result.exit_code == 0, f"{command}: {result.stderr}"
+        code, told = run(runnable(command))
+        assert code == 0, f"{command}: {told}"
         done += 1
     assert done >= 15
     assert Path("samples.npz").exists()

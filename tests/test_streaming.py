@@ -356,7 +356,7 @@ def test_commands_on_a_streamed_run_say_what_they_say_of_a_resident_one(digits, 
         settings["data.split"] = "train[:75%]"
         run = training.fit(config(digits, **settings), tmp_path / name).path
         for command in (
-            ("evaluate", run, "--samples=200"),
+            ("evaluate", run, "--count=200"),
             ("sample", run, "--out", f"{name}.png"),
         ):
             result = cli(*command)

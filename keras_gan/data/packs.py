@@ -44,11 +44,11 @@ class PackedImages(StoredImages):
     Args:
         path: of the pack.
         handle: the open file.
-        rows: numbers of the records.
+        rows: int (n,), numbers of the records.
         shape: of a record.
     """
 
-    def __init__(self, path: Path, handle: _Handle, rows: range, shape: tuple[int, int, int]):
+    def __init__(self, path: Path, handle: _Handle, rows: np.ndarray, shape: tuple[int, int, int]):
         super().__init__((len(rows), *shape))
         self.path = path
         self._handle = handle
@@ -60,7 +60,7 @@ class PackedImages(StoredImages):
     def _read(self, rows, images):
         size = math.prod(self.shape[1:])
         for image, row in zip(images.reshape(len(images), -1), rows.tolist(), strict=True):
-            if os.preadv(self._handle.number, [image], self._rows[row] * size) != size:
+            if os.preadv(self._handle.number, [image], int(self._rows[row]) * size) != size:
                 raise DataError(f"{self.path} has become shorter: remove it, and start again.")
 
 
@@ -114,7 +114,7 @@ def _source(path: Path, handle: _Handle, facts: dict, labels: np.ndarray) -> Sou
     names = facts["class_names"]
     return Source(
         facts["name"],
-        PackedImages(path, handle, range(count), tuple(shape)),
+        PackedImages(path, handle, np.arange(count), tuple(shape)),
         None if names is None else labels,
         None if names is None else tuple(names),
         tuple(facts["notes"]),
