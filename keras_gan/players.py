@@ -21,6 +21,12 @@ def named_outputs(outputs: Any) -> dict[str, Any]:
     return outputs if isinstance(outputs, dict) else {"logits": outputs}
 
 
+def output_of(network: keras.Model) -> Any:
+    """What a network returns, symbolically: a tensor, or a dict of them."""
+    # Keras gives a Sequential model that was never called no `output`.
+    return network.outputs[0] if isinstance(network, keras.Sequential) else network.output
+
+
 def named_inputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
     """The inputs of a functional model, by name."""
     return {tensor.name: tensor for tensor in network.inputs}
@@ -115,11 +121,12 @@ def _check_inputs(role: str, network: Any, first: str) -> None:
             f"(and `labels`, for classes): keras.Input(shape, name={first!r}). "
             f"Received: {received}."
         )
-    if role == "discriminator" and isinstance(network.output, dict):
-        if not {"logits"} <= set(network.output) <= OUTPUTS:
+    output = output_of(network)
+    if role == "discriminator" and isinstance(output, dict):
+        if not {"logits"} <= set(output) <= OUTPUTS:
             raise ConfigError(
                 f"A discriminator's dict should hold `logits`, and of {', '.join(sorted(OUTPUTS))} "
-                f"what is needed. Received: {', '.join(network.output)}."
+                f"what is needed. Received: {', '.join(output)}."
             )
     elif len(network.outputs) != 1:
         raise ConfigError(f"The {role} should have one output. Received: {len(network.outputs)}.")
@@ -127,7 +134,7 @@ def _check_inputs(role: str, network: Any, first: str) -> None:
 
 def _check_labels(generator: keras.Model, discriminator: keras.Model, packing: int) -> None:
     made, seen = (named_inputs(n).get("labels") for n in (generator, discriminator))
-    classes = named_outputs(discriminator.output).get("class_logits")
+    classes = named_outputs(output_of(discriminator)).get("class_logits")
     if (made is None) != (seen is None) and not (seen is None and classes is not None):
         raise ConfigError(
             "Both networks should take `labels`, or neither, or D should return `class_logits`."
@@ -150,7 +157,7 @@ def check_outputs(
         auxiliary: the losses.
         labels_need_telling: G takes labels, and D does not.
     """
-    said = named_outputs(discriminator.output)
+    said = named_outputs(output_of(discriminator))
     for loss in auxiliary:
         if loss.needs not in said:
             raise ConfigError(

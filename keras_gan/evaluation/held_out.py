@@ -118,7 +118,7 @@ def _task(arrays, labels, part: slice, seed: int):
 
 
 def _fresh(discriminator: keras.Model, seed: int) -> keras.Model:
-    logits = players.named_outputs(discriminator.output)["logits"]
+    logits = players.named_outputs(players.output_of(discriminator))["logits"]
     with _python_seed(seed):  # where Keras' initializers and dropout take theirs from
         return keras.models.clone_model(keras.Model(discriminator.input, logits))
 
