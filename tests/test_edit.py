@@ -59,7 +59,7 @@ def test_a_linear_model_s_direction_is_found_where_there_is_one(plain_run, monke
     from sklearn.linear_model import LogisticRegression
 
     latents = np.random.default_rng(0).normal(size=(2000, 32))
-    model = LogisticRegression().fit(latents, latents[:, 0] > 0)
+    model = LogisticRegression().fit(latents, (latents[:, 0] > 0).astype(int))
     two = LogisticRegression(max_iter=1000).fit(latents, np.digitize(latents[:, 0], [-0.5, 0.5]))
     run = load(plain_run)
     start = sampling.draw_latents(run.gan, 3, 0)
