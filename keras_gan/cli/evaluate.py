@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -74,20 +76,20 @@ def evaluate(run, checkpoint, out, as_json, **options) -> None:
     """Measure RUN (by default the newest), or several beside each other."""
     from keras_gan import runs
 
+    several, failed = len(run) > 1, []
+    opened, evaluations = [], []
+    for path in run or (None,):
+        with _passed_over(path, several, failed):
+            opened.append(runs.load(path, checkpoint))
+    # After what can fail without the seconds that this takes.
     import_tensorflow()
     from keras_gan.evaluation import protocol, report
 
     chosen = protocol.Protocol(**options)
     chosen.check()
-    evaluations, failed = [], False
-    for path in run or (None,):
-        try:
-            evaluations.append(_one(runs.load(path, checkpoint), chosen))
-        except KerasGanError as error:
-            if len(run) < 2:
-                raise
-            failed = True
-            click.echo(f"Error: {path}: {error}", err=True)
+    for one in opened:
+        with _passed_over(one.path, several, failed):
+            evaluations.append(_one(one, chosen))
     if len(evaluations) > 1:
         click.echo(f"comparison: {report.write_comparison(evaluations, out)}", err=True)
     if not any(evaluation.figures for evaluation in evaluations):
@@ -101,6 +103,18 @@ def evaluate(run, checkpoint, out, as_json, **options) -> None:
         raise click.exceptions.Exit(1)
 
 
+@contextlib.contextmanager
+def _passed_over(path: Path | None, several: bool, failed: list[Path | None]) -> Iterator[None]:
+    """Of several runs, one that fails is told and noted in `failed`; a single one ends all."""
+    try:
+        yield
+    except KerasGanError as error:
+        if not several:
+            raise
+        failed.append(path)
+        click.echo(f"Error: {path}: {error}", err=True)
+
+
 def _one(run, chosen):
     """Evaluates a run, writes its report, and tells its warnings."""
     from keras_gan.evaluation import protocol, report
@@ -108,9 +122,7 @@ def _one(run, chosen):
     with _Progress(str(run.path)) as progress:
         found = protocol.evaluate(run, chosen, progress)
     protocol.write(found)
-    warnings = [figure.warning for figure in found.figures if figure.warning]
-    warnings += [f"{name}: {reason}" for name, reason in found.problems.items()]
-    for warning in dict.fromkeys(warnings):
+    for warning in found.warnings:
         click.echo(f"Warning: {warning}", err=True)
     click.echo(f"report: {report.write(found)}", err=True)
     return dataclasses.replace(found, evidence=None)  # many runs' images are too many

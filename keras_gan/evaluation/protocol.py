@@ -56,6 +56,13 @@ class Evaluation:
     evidence: Evidence | None
     origin: dict[str, str | int | float]
 
+    @property
+    def warnings(self) -> list[str]:
+        """What nobody may overlook: the figures' own, and why others are missing."""
+        told = [figure.warning for figure in self.figures if figure.warning]
+        told += [f"{name}: {reason}" for name, reason in self.problems.items()]
+        return list(dict.fromkeys(told))
+
 
 @dataclasses.dataclass(frozen=True)
 class Protocol:

@@ -162,9 +162,7 @@ def _origin(evaluation: Evaluation) -> str:
 
 
 def _warnings(evaluation: Evaluation) -> str:
-    lines = [f.warning for f in evaluation.figures if f.warning]
-    lines += [f"{name}: {reason}" for name, reason in evaluation.problems.items()]
-    return "".join(f"<p class=warning>{html.escape(line)}</p>" for line in dict.fromkeys(lines))
+    return "".join(f"<p class=warning>{html.escape(line)}</p>" for line in evaluation.warnings)
 
 
 def _about(evaluation: Evaluation) -> str:
