@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import math
 import shutil
 import subprocess
+import traceback
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -51,6 +54,34 @@ def _gpu_memory() -> int:
             answer = subprocess.run(query, capture_output=True, text=True, timeout=_PATIENCE)
             found = [int(line) * 2**20 for line in answer.stdout.split() if line.isdecimal()]
     return min(found, default=2**62)
+
+
+@contextlib.contextmanager
+def ended_with_fit() -> Iterator[None]:
+    """Ends the reading ahead of a `fit`, however it ends, at its end.
+
+    Keras keeps the iterator in a cycle of references, an error in the frames behind it.
+    Were it ended as late as Python is, TensorFlow would wait for ever for a thread that reads,
+    which waits for Python.
+    """
+    try:
+        yield
+    except Exception as error:
+        _forget_frames(error)
+        raise
+    finally:
+        gc.collect()
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Clears all local variables of what has ended with an error, its causes' too."""
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            # Keras leaves its own frames out of a traceback, but they are callers of ours.
+            for caller, _ in traceback.walk_stack(frame):
+                with contextlib.suppress(RuntimeError):  # it has not ended
+                    caller.clear()
+        error = error.__cause__ or error.__context__
 
 
 class Reader:

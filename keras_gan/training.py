@@ -305,7 +305,8 @@ def play(
         with _writing(training, run) if run else contextlib.nullcontext([]) as own:
             watchers = [*own, *extra_callbacks, signals.StopOnSignal(received, workers.agree)]
             for segment in segments:
-                gan.fit(**segment, callbacks=watchers, verbose=0, shuffle=False)
+                with streaming.ended_with_fit():
+                    gan.fit(**segment, callbacks=watchers, verbose=0, shuffle=False)
                 if gan.stop_training:
                     break
         # Not before the chief has written its last files: who leaves earlier is lost to it.

@@ -346,6 +346,46 @@ def test_a_folder_that_vanishes_ends_the_process_in_one_line(digits, tmp_path):
     assert "Traceback" not in error
 
 
+SLOW_DISK = """
+import os, signal, sys, time, weakref
+from keras_gan import cli, errors, streaming
+
+original, calls = streaming.tf.numpy_function, []
+
+
+def numpy_function(read, *rest):
+    reader = weakref.ref(read.__self__)  # as in TensorFlow's own thread before it has Python
+
+    def late(rows, steps):
+        calls.append(rows)
+        if len(calls) == 3 and sys.argv[1] == "error":
+            reader().failure = errors.DataError("gone")
+            raise reader().failure
+        if len(calls) == 4:
+            if sys.argv[1] == "signal":
+                os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        return reader()._read(rows, steps)
+
+    return original(late, *rest)
+
+
+streaming.tf.numpy_function = numpy_function
+settings = ("data.stream=true", "training.steps_per_call=2", "training.epochs=100")
+cli.main(["fit", "digits", "--run-dir", sys.argv[2], *(f"--set={each}" for each in settings)])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end, code", [("error", 1), ("signal", 143)])
+def test_a_fit_that_ends_while_images_are_read_ends_the_process(end, code, tmp_path):
+    """A thread that waits for a (stand-in for a) slow disk holds nothing up at Python's end."""
+    command = [sys.executable, "-c", SLOW_DISK, end, tmp_path / "run"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stderr
+    assert {"error": "Error: gone", "signal": "fit --resume"}[end] in done.stderr.splitlines()[-1]
+
+
 @pytest.mark.slow
 def test_commands_on_a_streamed_run_say_what_they_say_of_a_resident_one(digits, tmp_path, cli):
     made = []
