@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import os
+import signal
+import threading
 
 import click
 
@@ -48,9 +51,13 @@ def demo(model, checkpoint, host, port, in_browser) -> None:
 
 
 def _serve(playground, host: str, port: int | None, in_browser: bool) -> None:
-    # Both are read when Gradio is imported.
+    # Read when Gradio is imported or launched.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_RUN_HISTORY"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    # Gradio asks its own page whether it is there; a proxy would be asked in its place.
+    outside = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    os.environ["no_proxy"] = ",".join(filter(None, (outside, host, "127.0.0.1", "localhost")))
     from keras_gan.demo import page
 
     click.echo(f"demo of {playground.model.title}; Ctrl-C ends it", err=True)
@@ -63,6 +70,7 @@ def _serve(playground, host: str, port: int | None, in_browser: bool) -> None:
             inbrowser=in_browser,
             quiet=True,
             prevent_thread_lock=True,
+            enable_monitoring=False,
             footer_links=[],
             max_file_size="20mb",
             ssr_mode=False,
@@ -71,4 +79,7 @@ def _serve(playground, host: str, port: int | None, in_browser: bool) -> None:
     except OSError as error:
         raise KerasGanError(f"The page can't be served: {error}. Name another --port.") from error
     click.echo(address)
-    blocks.block_thread()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):
+        threading.Event().wait()
+    blocks.close(verbose=False)
