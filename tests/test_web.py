@@ -26,7 +26,7 @@ def test_the_folder_has_all_that_the_page_asks_for(conditional_run, web_runtime,
     assert result.stdout == f"{folder}\n"
     assert {p.name for p in folder.iterdir()} == {
         *("index.html", "app.js", "generator.onnx", "model.json"),
-        *web.RUNTIME,
+        *web.RUNTIME.values(),
     }
     text = (folder / "index.html").read_text() + (folder / "app.js").read_text()
     assert "http:" not in text and "https:" not in text and "//cdn" not in text
@@ -73,7 +73,23 @@ def test_an_npm_that_fails_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(ExportError, match=r"could not install .* \(npm error code ENOTFOUND\)"):
         web.runtime(None)
-    assert not any((tmp_path / "cache").iterdir())
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_npm_installs_is_kept_without_what_no_page_needs(tmp_path, monkeypatch):
+    """The real npm does the same in the test below."""
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path / "cache"))
+    dist = f"node_modules/{web.PACKAGE}/dist"
+    files = " ".join(f"{dist}/{name}" for name in (*web.RUNTIME, "ort.webgpu.mjs"))
+    npm = tmp_path / "npm"
+    npm.write_text(f'#!/bin/sh\ncd "$6" && mkdir -p {dist} && touch {files}\n')
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    kept = web.runtime(None)
+    assert kept.is_relative_to(tmp_path / "cache")
+    assert {p.name for p in kept.iterdir()} == set(web.RUNTIME)
+    npm.write_text("#!/bin/sh\nexit 1\n")
+    assert web.runtime(None) == kept  # installed once
 
 
 def test_points_are_no_page(points_run, web_runtime, cli):
