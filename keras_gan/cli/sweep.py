@@ -42,7 +42,7 @@ def sweep(file, out, processes, dry_run, as_json) -> None:
     import tensorflow as tf
 
     tf.config.set_visible_devices([], "GPU")  # they are the runs'
-    plans.check(plan)
+    plans.check(plan, file)
     if dry_run:
         _list(plan.cells, as_json)
         return

@@ -87,8 +87,12 @@ def read(path: Path) -> Plan:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def check(plan: Plan) -> None:
+def check(plan: Plan, path: Path) -> None:
     """Looks at all that can be told to be wrong without the data; imports TensorFlow.
+
+    Args:
+        plan: what was read.
+        path: from where.
 
     Raises:
         ConfigError: options of networks, optimizers, penalties; metrics that there are not.
@@ -100,11 +104,12 @@ def check(plan: Plan) -> None:
         try:
             building.check(cell.config)
         except ConfigError as error:
-            raise ConfigError(f"{' '.join(cell.group)}: {error}") from error
-    named = plan.evaluate or {}
-    Protocol(
-        metrics=tuple(named.get("metrics", ())), extractor_kinds=tuple(named.get("extractors", ()))
-    ).check()
+            raise ConfigError(f"{path}: {' '.join(cell.group)}: {error}") from error
+    named = {key: tuple((plan.evaluate or {}).get(key, ())) for key in ("metrics", "extractors")}
+    try:
+        Protocol(metrics=named["metrics"], extractor_kinds=named["extractors"]).check()
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 #: The keys of a sweep: type, and default where it may be left out.
