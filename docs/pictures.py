@@ -1,9 +1,11 @@
-"""Makes the pictures of docs/: python docs/pictures.py [curves] [objectives] [screens].
+"""Makes the pictures of docs/: python docs/pictures.py [curves] [objectives] [samples] [screens].
 
 `curves`: what healthy training, collapse, a discriminator that is too strong, and divergence look
-like; `objectives`: the samples of docs/sweeps/objectives.yaml, whose table it prints; `screens`:
-TensorBoard and the demo, by a headless Chromium. Without a name, all. The theory's figures are
-made by `keras-gan theory`, those of the results by the commands that stand there.
+like; `objectives`: the samples of docs/sweeps/objectives.yaml, whose table it writes into
+objectives.md; `samples`: the README's, of --run; `screens`: TensorBoard, the demo and the static
+page, of --run, by a headless Chromium. Without a name, all. The theory's figures are made by
+`keras-gan theory`, those of performance.md by the commands that stand there. --epochs makes
+trainings shorter, to try the script; --images writes elsewhere than into docs/images.
 """
 
 from __future__ import annotations
@@ -25,7 +27,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-IMAGES = Path(__file__).parent / "images"
 SWEEP = Path(__file__).parent / "sweeps" / "objectives.yaml"
 PAGE = Path(__file__).parent / "objectives.md"
 _COLUMNS = {
@@ -64,18 +65,19 @@ CURVES = {
     },
 }
 _EPOCHS = 60
+_NAMES = ("curves", "objectives", "samples", "screens")
 
 SEVEN = [(0.3, 0.25), (0.7, 0.25), (0.5, 0.8)]  # a digit to draw
 
 
-def curves(runs: Path) -> None:
+def curves(runs: Path, images: Path, epochs: int | None) -> None:
     """curves_NAME.png: the course of a run, and its last samples."""
     from keras_gan import fit, load_config
     from keras_gan.config import override
     from keras_gan.evaluation import plots
 
     shared = {
-        "training.epochs": _EPOCHS,
+        "training.epochs": epochs or _EPOCHS,
         "output.scalars_every_steps": 23,
         "training.steps_per_call": 23,
         "output.samples_every_epochs": 5,
@@ -87,7 +89,7 @@ def curves(runs: Path) -> None:
         file = io.BytesIO()
         plots.curves(run.metrics()).savefig(file, format="png")
         last = sorted((run.path / "samples").glob("*.png"))[-1]
-        beside(Image.open(file), Image.open(last)).save(IMAGES / f"curves_{name}.png")
+        beside(Image.open(file), Image.open(last)).save(images / f"curves_{name}.png")
 
 
 def beside(left: Image.Image, right: Image.Image) -> Image.Image:
@@ -100,14 +102,20 @@ def beside(left: Image.Image, right: Image.Image) -> Image.Image:
     return sheet
 
 
-def objectives(out: Path) -> None:
+def objectives(out: Path, images: Path, epochs: int | None) -> None:
     """objectives.png, the samples of seed 0 of each game, and the table of objectives.md.
 
-    Plays what is not there yet of the sweep.
+    Plays what is not there yet of the sweep. A shorter one writes no table.
     """
-    command = [sys.executable, "-m", "keras_gan", "sweep", str(SWEEP), "--out", str(out), "--json"]
+    sweep = SWEEP
+    if epochs is not None:
+        sweep = out.with_suffix(".yaml")
+        short = f"training.epochs: {epochs}"
+        sweep.write_text(re.sub(r"training\.epochs: \d+", short, SWEEP.read_text("utf-8")), "utf-8")
+    command = [sys.executable, "-m", "keras_gan", "sweep", str(sweep), "--out", str(out), "--json"]
     played = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    _fill(PAGE, [json.loads(line) for line in played.stdout.splitlines()])
+    if epochs is None:
+        _fill(PAGE, [json.loads(line) for line in played.stdout.splitlines()])
     tiles = []
     for run in sorted((out / "runs").glob("*/seed-0")):
         last = Image.open(sorted((run / "samples").glob("*.png"))[-1]).convert("RGB")
@@ -120,7 +128,7 @@ def objectives(out: Path) -> None:
     padded = [
         np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), constant_values=255) for r in rows
     ]
-    Image.fromarray(np.concatenate(padded)).save(IMAGES / "objectives.png")
+    Image.fromarray(np.concatenate(padded)).save(images / "objectives.png")
 
 
 def _fill(page: Path, groups: list[dict]) -> None:
@@ -145,28 +153,34 @@ def _write(tile: Image.Image, text: str) -> None:
     ImageDraw.Draw(tile).text((4, 4), text, fill="black")
 
 
-def screens(run: Path) -> None:
+def samples(run: Path, images: Path) -> None:
+    """mnist_samples.png, of a run of the recipe."""
+    out = ["--count", "100", "--out", str(images / "mnist_samples.png")]
+    subprocess.run([sys.executable, "-m", "keras_gan", "sample", str(run), *out], check=True)
+
+
+def screens(run: Path, images: Path) -> None:
     """tensorboard.png, demo.png, demo_explore.png, demo_draw.png and web.png, of a run."""
     with _served("keras_gan", "demo", str(run), "--port", "PORT") as page:
         page.wait_for_selector("#samples img")
-        page.screenshot(path=IMAGES / "demo.png")
+        page.screenshot(path=images / "demo.png")
         page.get_by_role("tab", name="Explore", exact=True).click()
         page.wait_for_selector("#explored img")
         page.locator("input[aria-label='range slider for Direction 1']:visible").fill("1.5")
         page.wait_for_timeout(2000)
-        page.screenshot(path=IMAGES / "demo_explore.png")
+        page.screenshot(path=images / "demo_explore.png")
         page.get_by_role("tab", name="Draw", exact=True).click()
         _draw(page, SEVEN)
         page.locator("#find").click()
         page.wait_for_selector("#edited img")
         page.wait_for_timeout(2000)
-        page.screenshot(path=IMAGES / "demo_draw.png")
+        page.screenshot(path=images / "demo_draw.png")
     board = ["--logdir", str(run), "--host", "127.0.0.1", "--port", "PORT"]
     with _served("tensorboard.main", *board) as page:
         page.goto(f"{page.url.partition('#')[0]}#custom_scalars")
         page.wait_for_selector("vz-line-chart2", state="attached")
         page.wait_for_timeout(8000)
-        page.screenshot(path=IMAGES / "tensorboard.png")
+        page.screenshot(path=images / "tensorboard.png")
     with tempfile.TemporaryDirectory() as out:
         export = ["export", str(run), "--format", "web", "--out", out]
         subprocess.run([sys.executable, "-m", "keras_gan", *export], check=True)
@@ -176,7 +190,7 @@ def screens(run: Path) -> None:
             page.wait_for_selector("body[data-ready=yes]")
             page.locator("#direction-1").fill("2")
             page.wait_for_timeout(2000)
-            page.screenshot(path=IMAGES / "web.png")
+            page.screenshot(path=images / "web.png")
 
 
 def _draw(page, stroke: list[tuple[float, float]]) -> None:
@@ -232,23 +246,31 @@ def _free_port() -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", choices=["curves", "objectives", "screens", []])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(_NAMES)}; or all.")
+    parser.add_argument("--run", type=Path, help="A run of `mnist`, for samples and screens.")
     parser.add_argument(
-        "--out", type=Path, help="Folder of the runs; by default one that is removed."
+        "--out", type=Path, help="Folder of the trainings; by default one that is removed."
     )
-    parser.add_argument(
-        "--run", type=Path, help="For screens; by default the healthy one of curves."
-    )
-    arguments = parser.parse_args()
-    names = arguments.names or ["curves", "objectives", "screens"]
+    parser.add_argument("--epochs", type=int, help="Shorter trainings.")
+    parser.add_argument("--images", type=Path, default=Path(__file__).parent / "images")
+    given = parser.parse_args()
+    names = given.names or _NAMES
+    if unknown := set(names) - set(_NAMES):
+        parser.error(f"there is no {', '.join(unknown)}: {', '.join(_NAMES)}")
+    if {"samples", "screens"} & set(names) and given.run is None:
+        parser.error("samples and screens need --run")
+    given.images.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        out = arguments.out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        out = given.out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        out.mkdir(parents=True, exist_ok=True)
         if "curves" in names:
-            curves(out)
+            curves(out, given.images, given.epochs)
         if "objectives" in names:
-            objectives(out / "objectives")
+            objectives(out / "objectives", given.images, given.epochs)
+        if "samples" in names:
+            samples(given.run, given.images)
         if "screens" in names:
-            screens(arguments.run or out / "healthy")
+            screens(given.run, given.images)
 
 
 if __name__ == "__main__":
