@@ -65,6 +65,7 @@ CURVES = {
     },
 }
 _EPOCHS = 60
+_PATIENCE = 600_000  # milliseconds, for busy machines
 _NAMES = ("curves", "objectives", "samples", "screens")
 
 SEVEN = [(0.3, 0.25), (0.7, 0.25), (0.5, 0.8)]  # a digit to draw
@@ -160,27 +161,38 @@ def samples(run: Path, images: Path) -> None:
 
 
 def screens(run: Path, images: Path) -> None:
-    """tensorboard.png, demo.png, demo_explore.png, demo_draw.png and web.png, of a run."""
+    """Of a run: demo.png, demo_explore.png, demo_draw.png, tensorboard.png and web.png."""
+    _demo(run, images)
+    _tensorboard(run, images)
+    _web(run, images)
+
+
+def _demo(run: Path, images: Path) -> None:
     with _served("keras_gan", "demo", str(run), "--port", "PORT") as page:
         page.wait_for_selector("#samples img")
         page.screenshot(path=images / "demo.png")
         page.get_by_role("tab", name="Explore", exact=True).click()
-        page.wait_for_selector("#explored img")
-        page.locator("input[aria-label='range slider for Direction 1']:visible").fill("1.5")
-        page.wait_for_timeout(2000)
+        with _changed(page, "#explored img"):
+            page.locator("input[aria-label='range slider for Direction 1']:visible").fill("1.5")
         page.screenshot(path=images / "demo_explore.png")
         page.get_by_role("tab", name="Draw", exact=True).click()
         _draw(page, SEVEN)
-        page.locator("#find").click()
-        page.wait_for_selector("#edited img")
-        page.wait_for_timeout(2000)
+        with _changed(page, "#edited img"):
+            page.locator("#find").click()
         page.screenshot(path=images / "demo_draw.png")
+
+
+def _tensorboard(run: Path, images: Path) -> None:
     board = ["--logdir", str(run), "--host", "127.0.0.1", "--port", "PORT"]
     with _served("tensorboard.main", *board) as page:
         page.goto(f"{page.url.partition('#')[0]}#custom_scalars")
-        page.wait_for_selector("vz-line-chart2", state="attached")
+        page.wait_for_selector("vz-line-chart2 .main", state="attached")
+        page.wait_for_load_state("networkidle")
         page.wait_for_timeout(8000)
         page.screenshot(path=images / "tensorboard.png")
+
+
+def _web(run: Path, images: Path) -> None:
     with tempfile.TemporaryDirectory() as out:
         export = ["export", str(run), "--format", "web", "--out", out]
         subprocess.run([sys.executable, "-m", "keras_gan", *export], check=True)
@@ -188,15 +200,28 @@ def screens(run: Path, images: Path) -> None:
         served = ["PORT", "--bind", "127.0.0.1", "--directory", str(folder)]
         with _served("http.server", *served) as page:
             page.wait_for_selector("body[data-ready=yes]")
-            page.locator("#direction-1").fill("2")
-            page.wait_for_timeout(2000)
+            with _changed(page, "#download", "href"):
+                page.locator("#direction-1").fill("2")
             page.screenshot(path=images / "web.png")
+
+
+@contextlib.contextmanager
+def _changed(page, selector: str, attribute: str = "src") -> Iterator[None]:
+    """Waits at the block's end until a picture is another than before, if there was one."""
+    found = "(s) => document.querySelector(s[0])?.getAttribute(s[1]) ?? null"
+    before = page.evaluate(found, [selector, attribute])
+    yield
+    page.wait_for_function(
+        f"(s) => {{ const now = ({found})(s); return now && now !== s[2]; }}",
+        arg=[selector, attribute, before],
+    )
+    page.wait_for_timeout(500)  # for what is painted after it
 
 
 def _draw(page, stroke: list[tuple[float, float]]) -> None:
     """Draws a line on the demo's board, from point to point, in shares of its sides."""
     page.wait_for_selector("#board canvas")
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(2000)  # the board lays itself out
     box = page.locator("#board canvas").first.bounding_box()
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
     page.mouse.move(*places[0])
@@ -204,7 +229,7 @@ def _draw(page, stroke: list[tuple[float, float]]) -> None:
     for place in places[1:]:
         page.mouse.move(*place, steps=20)
     page.mouse.up()
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(1000)
 
 
 @contextlib.contextmanager
@@ -220,7 +245,7 @@ def _served(*command: str) -> Iterator:
             program = shutil.which("chromium") or shutil.which("google-chrome")
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1280, "height": 860})
-            page.set_default_timeout(120_000)
+            page.set_default_timeout(_PATIENCE)
             _wait(port, server)
             page.goto(f"http://127.0.0.1:{port}/")
             yield page

@@ -32,7 +32,7 @@ def browser_page(width: int = 1280, height: int = 900) -> Iterator:
             args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
         )
         page = browser.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(180_000)
+        page.set_default_timeout(300_000)  # of busy machines
 
         def note(request):
             parts = urlsplit(request.url)

@@ -211,7 +211,7 @@ def served(model, folder):
         command = [PROGRAM, "demo", str(model), "--port", str(port)]
         server = subprocess.Popen(command, stdout=said, stderr=said, cwd=folder, env=environment)
     try:
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 600
         while not (found := re.search(r"^http://\S+", (folder / "said").read_text(), re.M)):
             assert server.poll() is None, (folder / "said").read_text()
             assert time.monotonic() < deadline
