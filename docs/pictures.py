@@ -122,7 +122,8 @@ def objectives(out: Path, images: Path, epochs: int | None) -> None:
         last = Image.open(sorted((run / "samples").glob("*.png"))[-1]).convert("RGB")
         tile = Image.new("RGB", (260, 280), "white")
         tile.paste(last.resize((256, 256)), (2, 22))
-        _write(tile, run.parent.name.removeprefix("digits--"))
+        name = run.parent.name.removeprefix("digits--")
+        ImageDraw.Draw(tile).text((4, 4), name, fill="black")
         tiles.append(np.asarray(tile))
     rows = [np.concatenate(tiles[i : i + 4], axis=1) for i in range(0, len(tiles), 4)]
     width = max(row.shape[1] for row in rows)
@@ -148,10 +149,6 @@ def _fill(page: Path, groups: list[dict]) -> None:
         re.sub(marks, lambda m: m[1] + text + m[2], page.read_text("utf-8"), flags=re.DOTALL),
         "utf-8",
     )
-
-
-def _write(tile: Image.Image, text: str) -> None:
-    ImageDraw.Draw(tile).text((4, 4), text, fill="black")
 
 
 def samples(run: Path, images: Path) -> None:

@@ -1,6 +1,5 @@
 """The docs: every page is built, every link leads somewhere, every command runs."""
 
-import importlib.util
 import json
 import os
 import re
@@ -13,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from browsing import browser_page, served
 from conftest import PROGRAM, QUICK, ROOT, invoke, real_data
 
 from keras_gan import objectives, runs
@@ -78,24 +78,43 @@ class Resources(HTMLParser):
             self.found.append(given["href"])
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
-    importlib.util.find_spec("mkdocs") is None, reason="pip install 'keras-gan[docs]'"
-)
-def test_the_site_is_built_without_a_warning_and_needs_nobody(tmp_path):
-    """A page that is missing in the menu, a dead link, a dead anchor: each is a warning."""
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"]
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The built site. A page that no menu has, a dead link, a dead anchor: each is a warning."""
+    pytest.importorskip("mkdocs", reason="pip install 'keras-gan[docs]'")
+    folder = tmp_path_factory.mktemp("docs") / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    pages = list((tmp_path / "site").rglob("*.html"))
+    return folder
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning_and_needs_nobody(site):
+    pages = list(site.rglob("*.html"))
     assert len(pages) >= len(PAGES)
     for page in pages:
         resources = Resources()
         resources.feed(page.read_text("utf-8"))
         outside = [r for r in resources.found if re.match(r"(https?:)?//", r)]
         assert not outside, page
-    api = (tmp_path / "site" / "api.html").read_text("utf-8")
+    api = (site / "api.html").read_text("utf-8")
     assert "keras_gan.gan.GAN" in api and "Goodfellow 2014, Algorithm 1" in api
+
+
+@pytest.mark.slow
+def test_the_site_is_read_and_searched_without_a_network(site):
+    with served(site) as address, browser_page() as page:
+        page.goto(f"{address}curves.html")
+        pictures = page.locator("article img").all()
+        assert pictures
+        for picture in pictures:
+            picture.scroll_into_view_if_needed()
+            assert picture.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 0
+        page.locator("label[for=__search]").first.click()
+        page.locator(".md-search__input").fill("total variation")
+        page.locator(".md-search-result__link").first.click()
+        page.wait_for_url("**/extend.html**")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

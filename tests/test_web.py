@@ -1,17 +1,13 @@
 """`keras-gan export --format web`: a folder that needs nobody; in a browser, what Keras makes."""
 
-import contextlib
-import functools
-import http.server
 import json
 import os
 import shutil
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import browser_page, changed
+from browsing import browser_page, changed, served
 
 from keras_gan import load, sampling
 from keras_gan.errors import ExportError
@@ -99,19 +95,6 @@ def test_points_are_no_page(points_run, web_runtime, cli):
     assert not (points_run / "export").exists()
 
 
-@contextlib.contextmanager
-def served(folder):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Quiet, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
-
-
 @pytest.mark.slow
 def test_a_browser_without_a_network_makes_the_images_that_keras_makes(conditional_run, cli):
     """The runtime is the one in the developer's cache, or is installed there by npm."""
@@ -123,6 +106,8 @@ def test_a_browser_without_a_network_makes_the_images_that_keras_makes(condition
     assert result.exit_code == 0, result.stderr
     run = load(conditional_run)
     with served("out/digits-web") as address, browser_page() as page:
+        told = []
+        page.on("console", lambda message: told.append((message.type, message.text)))
         page.goto(address)
         page.wait_for_selector("body[data-ready=yes]")
         picture = page.locator("#download").get_attribute("href")
@@ -147,6 +132,12 @@ def test_a_browser_without_a_network_makes_the_images_that_keras_makes(condition
         ):
             page.locator(control).fill(value)
             picture = changed(page, "#download", picture, "href")
+        assert page.locator("#direction-1 + output").inner_text() == "2"
+        page.locator("#seed").press("Enter")  # no form is sent
+        page.locator("#back").click()
+        picture = changed(page, "#download", picture, "href")
+        assert page.locator("#direction-1").input_value() == "0"
         page.locator("#label").select_option("7")
         changed(page, "#download", picture, "href")
+        assert [text for kind, text in told if kind == "error"] == []
         assert "An image in" in page.locator("#status").inner_text()
