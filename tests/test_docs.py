@@ -57,7 +57,8 @@ def commands(text: str, program: str = "keras-gan") -> list[str]:
 def of_page(name: str) -> list[str]:
     """A page's commands, but for those that the README has, which are run with it."""
     known = commands(README)
-    return [c for c in commands((DOCS / f"{name}.md").read_text("utf-8")) if c not in known]
+    told = commands((DOCS / f"{name}.md").read_text("utf-8"))
+    return [c for c in told if c.removesuffix(" --data-dir DIR").removesuffix(" RUN") not in known]
 
 
 # ---------------------------------------------------------------------------- the site

@@ -202,7 +202,9 @@ def test_gpus_are_dealt_out_to_processes(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_stopped_sweep_goes_on_with_the_same_command(tmp_path):
-    sweep = written(tmp_path, set={**SMALL, "training.epochs": 400}, seeds=[0, 1])
+    long = {"training.epochs": 1000, "output.samples_every_epochs": 500}
+    rare = {"output.checkpoint_every_epochs": 500, "output.scalars_every_steps": 1000}
+    sweep = written(tmp_path, set={**SMALL, **long, **rare}, seeds=[0, 1])
     command = [PROGRAM, "sweep", str(sweep), "--processes", "2"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     logs = tmp_path / "sweeps/games/logs"
@@ -214,9 +216,8 @@ def test_a_stopped_sweep_goes_on_with_the_same_command(tmp_path):
     _, said = process.communicate(timeout=300)
     assert process.returncode == 130, said
     assert "Stopped after checkpoints. The same command goes on." in said
-    short = written(tmp_path, set={**SMALL, "training.epochs": 400}, seeds=[0, 1])
     done = subprocess.run(
-        [PROGRAM, "sweep", str(short), "--json"], cwd=tmp_path, capture_output=True, text=True,
+        [PROGRAM, "sweep", str(sweep), "--json"], cwd=tmp_path, capture_output=True, text=True,
         env={**os.environ, "KERAS_GAN_FIT_SEED": "9"},  # no option of the sweep's runs
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
