@@ -207,9 +207,8 @@ def test_a_stopped_sweep_goes_on_with_the_same_command(tmp_path):
     sweep = written(tmp_path, set={**SMALL, **long, **rare}, seeds=[0, 1])
     command = [PROGRAM, "sweep", str(sweep), "--processes", "2"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    logs = tmp_path / "sweeps/games/logs"
     deadline = time.monotonic() + 300
-    while not any("step" in p.read_text() for p in logs.rglob("*.txt")):
+    while not any(tmp_path.glob("sweeps/games/runs/*/*/checkpoints/0*")):  # one has begun
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
