@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
@@ -33,16 +34,10 @@ def sweep(file, out, processes, dry_run, as_json) -> None:
     The same command goes on with a sweep that was stopped: finished runs stay as they are,
     interrupted ones are resumed. SWEEP.yaml is described in docs/sweep.md.
     """
-    from keras_gan.sweep import plan as plans
     from keras_gan.sweep import processes as module
     from keras_gan.sweep import results
 
-    plan = plans.read(file)
-    import_tensorflow()
-    import tensorflow as tf
-
-    tf.config.set_visible_devices([], "GPU")  # they are the runs'
-    plans.check(plan, file)
+    plan = _checked(file)
     if dry_run:
         _list(plan.cells, as_json)
         return
@@ -66,6 +61,20 @@ def sweep(file, out, processes, dry_run, as_json) -> None:
         echo_table(results.table(plan, rows))
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _checked(file: Path):
+    """The plan, of which all is right that can be told without the data."""
+    from keras_gan.sweep import plan as plans
+
+    plan = plans.read(file)
+    import_tensorflow()
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):  # of a program of one's own that uses them already
+        tf.config.set_visible_devices([], "GPU")  # they are the runs'
+    plans.check(plan, file)
+    return plan
 
 
 def _list(cells, as_json: bool) -> None:
