@@ -50,13 +50,13 @@ async function generate(session, model, latent, label) {
   return (await session.run(inputs)).images.data;
 }
 
-// Images in [-1, 1], side by side, onto a canvas.
+// Images in [-1, 1], side by side with a line between, onto a canvas.
 function show(canvas, model, images, columns) {
   const [height, width, channels] = model.image_shape;
   const count = images.length / (height * width * channels);
   const rows = Math.ceil(count / columns);
-  canvas.width = columns * width;
-  canvas.height = rows * height;
+  canvas.width = columns * (width + 1) - 1;
+  canvas.height = rows * (height + 1) - 1;
   const context = canvas.getContext("2d");
   for (let n = 0; n < count; n++) {
     const tile = context.createImageData(width, height);
@@ -67,7 +67,8 @@ function show(canvas, model, images, columns) {
       }
       tile.data[4 * pixel + 3] = 255;
     }
-    context.putImageData(tile, (n % columns) * width, Math.floor(n / columns) * height);
+    const left = (n % columns) * (width + 1), top = Math.floor(n / columns) * (height + 1);
+    context.putImageData(tile, left, top);
   }
 }
 
