@@ -48,8 +48,8 @@ def test_a_seed_shows_what_sample_draws(playground, conditional_run):
     run = load(conditional_run)
     for label in ("all", "7"):
         drawn = sampling.sample(run, GRID, 5, None if label == "all" else label)
-        columns = 10 if label == "all" else None
-        expected = pictures.grid(pictures.to_uint8(drawn["samples"]), columns).astype(int)
+        shown, columns = (drawn["samples"][:60], 10) if label == "all" else (drawn["samples"], None)
+        expected = pictures.grid(pictures.to_uint8(shown), columns).astype(int)
         # A compiled call may differ in its last bits: a grey level where it is rounded.
         assert np.abs(playground.samples(5, label, 1.0) - expected).max() <= 1
 

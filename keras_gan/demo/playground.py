@@ -79,12 +79,13 @@ class Playground:
     # ----------------------------------------------------------------------- pictures
 
     def samples(self, seed: int, label: str | None, truncation: float) -> np.ndarray:
-        """A grid of GRID samples, uint8; of all classes in turn where none is named."""
+        """A grid of up to GRID samples, uint8; where no class is named, a column of each."""
         names, latent = self.model.class_names, self.latents(seed, GRID, truncation)
         if names is not None and label not in names:
             labels = (np.arange(GRID) % len(names)).astype(np.int32)
             columns = len(names) if len(names) <= GRID // 4 else None
-            return self._grid(latent, labels, columns)
+            count = GRID - GRID % (columns or 1)  # whole rows
+            return self._grid(latent[:count], labels[:count], columns)
         return self._grid(latent, self._labels(label, GRID))
 
     def explored(
