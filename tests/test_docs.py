@@ -41,6 +41,7 @@ SERVED = {
     "keras-gan sweep sweep.yaml --processes": "test_sweep.py::"
     "test_a_stopped_sweep_goes_on_with_the_same_command",
 }
+GAMES = ROOT / "tests" / "replica_games.py"
 SHORT = ["--epochs", "1", "--set", "data.split=train[:256]", "--set", "output.sample_count=20"]
 
 
@@ -213,23 +214,27 @@ def test_every_command_of_a_page_runs(page, workplace, monkeypatch):
         if any(command.startswith(one) for one in SERVED):
             continue
         arguments = runnable(command)
-        if "multi-worker" in arguments:
-            worker = {
-                "cluster": {"worker": [free_address()]},
-                "task": {"type": "worker", "index": 0},
-            }
-            environment = {**os.environ, "TF_CONFIG": json.dumps(worker)}
-            done = subprocess.run([PROGRAM, *arguments], env=environment, capture_output=True)
-            assert done.returncode == 0, f"{command}: {done.stderr.decode()}"
+        if "--strategy" in arguments:
+            done = by_several(arguments)
+            assert done.returncode == 0, f"{command}: {done.stderr}"
             continue
         result = invoke(*arguments)
         assert result.exit_code == 0, f"{command}: {result.stderr}"
 
 
-def free_address() -> str:
+def by_several(arguments: list[str]) -> subprocess.CompletedProcess:
+    """On two logical CPUs, or as the only worker of a cluster; test_readme.py trains so."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{free.getsockname()[1]}"
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    cluster = {"cluster": {"worker": [address]}, "task": {"type": "worker", "index": 0}}
+    mirrored = [sys.executable, str(GAMES), "2"]
+    return subprocess.run(
+        [*(mirrored if "mirrored" in arguments else [PROGRAM]), *arguments, "--dry-run"],
+        env={**os.environ, "TF_CONFIG": "" if "mirrored" in arguments else json.dumps(cluster)},
+        capture_output=True,
+        text=True,
+    )
 
 
 def test_commands_of_every_page_are_run_by_a_test():
