@@ -228,13 +228,13 @@ def by_several(arguments: list[str]) -> subprocess.CompletedProcess:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     cluster = {"cluster": {"worker": [address]}, "task": {"type": "worker", "index": 0}}
-    mirrored = [sys.executable, str(GAMES), "2"]
+    program, environment = [PROGRAM], {"TF_CONFIG": json.dumps(cluster)}
+    if "mirrored" in arguments:
+        program, environment = [sys.executable, str(GAMES), "2"], {}
     return subprocess.run(
-        [*(mirrored if "mirrored" in arguments else [PROGRAM]), *arguments, "--dry-run"],
-        env={**os.environ, "TF_CONFIG": "" if "mirrored" in arguments else json.dumps(cluster)},
-        capture_output=True,
-        text=True,
-    )
+        [*program, *arguments, "--dry-run"],
+        env={**os.environ, **environment}, capture_output=True, text=True,
+    )  # fmt: skip
 
 
 def test_commands_of_every_page_are_run_by_a_test():
