@@ -14,7 +14,7 @@ from keras_gan.demo.playground import Playground
 from keras_gan.demo.widgets import html, on, when
 
 _BOARD = (280, 280)  # pixels to draw on
-#: Gradio's copies of files are removed when the page ends, and hourly those that are a day old.
+#: Seconds: each hour Gradio's copies of files go that are a day old; all go when the page ends.
 _KEPT = (3600, 86400)
 #: What a page or a reload draws: (function, inputs, outputs), as Gradio's events take them.
 Drawn = list[tuple[Callable, Sequence, object]]
