@@ -1,9 +1,11 @@
-"""Makes the pictures of docs/: python docs/pictures.py [curves] [objectives] [screens].
+"""Makes the pictures of docs/: python docs/pictures.py [curves] [objectives] [samples] [screens].
 
 `curves`: what healthy training, collapse, a discriminator that is too strong, and divergence look
-like; `objectives`: the samples of docs/sweeps/objectives.yaml, whose table it prints; `screens`:
-TensorBoard and the demo, by a headless Chromium. Without a name, all. The theory's figures are
-made by `keras-gan theory`, those of the results by the commands that stand there.
+like; `objectives`: the samples of docs/sweeps/objectives.yaml, whose table it writes into
+objectives.md; `samples`: the README's, of --run; `screens`: TensorBoard, the demo and the static
+page, of --run, by a headless Chromium. Without a name, all. The theory's figures are made by
+`keras-gan theory`, those of performance.md by the commands that stand there. --epochs makes
+trainings shorter, to try the script; --images writes elsewhere than into docs/images.
 """
 
 from __future__ import annotations
@@ -25,7 +27,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-IMAGES = Path(__file__).parent / "images"
 SWEEP = Path(__file__).parent / "sweeps" / "objectives.yaml"
 PAGE = Path(__file__).parent / "objectives.md"
 _COLUMNS = {
@@ -64,18 +65,20 @@ CURVES = {
     },
 }
 _EPOCHS = 60
+_PATIENCE = 600_000  # milliseconds, for busy machines
+_NAMES = ("curves", "objectives", "samples", "screens")
 
 SEVEN = [(0.3, 0.25), (0.7, 0.25), (0.5, 0.8)]  # a digit to draw
 
 
-def curves(runs: Path) -> None:
+def curves(runs: Path, images: Path, epochs: int | None) -> None:
     """curves_NAME.png: the course of a run, and its last samples."""
     from keras_gan import fit, load_config
     from keras_gan.config import override
     from keras_gan.evaluation import plots
 
     shared = {
-        "training.epochs": _EPOCHS,
+        "training.epochs": epochs or _EPOCHS,
         "output.scalars_every_steps": 23,
         "training.steps_per_call": 23,
         "output.samples_every_epochs": 5,
@@ -87,7 +90,7 @@ def curves(runs: Path) -> None:
         file = io.BytesIO()
         plots.curves(run.metrics()).savefig(file, format="png")
         last = sorted((run.path / "samples").glob("*.png"))[-1]
-        beside(Image.open(file), Image.open(last)).save(IMAGES / f"curves_{name}.png")
+        beside(Image.open(file), Image.open(last)).save(images / f"curves_{name}.png")
 
 
 def beside(left: Image.Image, right: Image.Image) -> Image.Image:
@@ -100,27 +103,34 @@ def beside(left: Image.Image, right: Image.Image) -> Image.Image:
     return sheet
 
 
-def objectives(out: Path) -> None:
+def objectives(out: Path, images: Path, epochs: int | None) -> None:
     """objectives.png, the samples of seed 0 of each game, and the table of objectives.md.
 
-    Plays what is not there yet of the sweep.
+    Plays what is not there yet of the sweep. A shorter one writes no table.
     """
-    command = [sys.executable, "-m", "keras_gan", "sweep", str(SWEEP), "--out", str(out), "--json"]
+    sweep = SWEEP
+    if epochs is not None:
+        sweep = out.with_suffix(".yaml")
+        short = f"training.epochs: {epochs}"
+        sweep.write_text(re.sub(r"training\.epochs: \d+", short, SWEEP.read_text("utf-8")), "utf-8")
+    command = [sys.executable, "-m", "keras_gan", "sweep", str(sweep), "--out", str(out), "--json"]
     played = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    _fill(PAGE, [json.loads(line) for line in played.stdout.splitlines()])
+    if epochs is None:
+        _fill(PAGE, [json.loads(line) for line in played.stdout.splitlines()])
     tiles = []
     for run in sorted((out / "runs").glob("*/seed-0")):
         last = Image.open(sorted((run / "samples").glob("*.png"))[-1]).convert("RGB")
         tile = Image.new("RGB", (260, 280), "white")
         tile.paste(last.resize((256, 256)), (2, 22))
-        _write(tile, run.parent.name.removeprefix("digits--"))
+        name = run.parent.name.removeprefix("digits--")
+        ImageDraw.Draw(tile).text((4, 4), name, fill="black")
         tiles.append(np.asarray(tile))
     rows = [np.concatenate(tiles[i : i + 4], axis=1) for i in range(0, len(tiles), 4)]
     width = max(row.shape[1] for row in rows)
     padded = [
         np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), constant_values=255) for r in rows
     ]
-    Image.fromarray(np.concatenate(padded)).save(IMAGES / "objectives.png")
+    Image.fromarray(np.concatenate(padded)).save(images / "objectives.png")
 
 
 def _fill(page: Path, groups: list[dict]) -> None:
@@ -141,32 +151,45 @@ def _fill(page: Path, groups: list[dict]) -> None:
     )
 
 
-def _write(tile: Image.Image, text: str) -> None:
-    ImageDraw.Draw(tile).text((4, 4), text, fill="black")
+def samples(run: Path, images: Path) -> None:
+    """mnist_samples.png, of a run of the recipe."""
+    out = ["--count", "100", "--out", str(images / "mnist_samples.png")]
+    subprocess.run([sys.executable, "-m", "keras_gan", "sample", str(run), *out], check=True)
 
 
-def screens(run: Path) -> None:
-    """tensorboard.png, demo.png, demo_explore.png, demo_draw.png and web.png, of a run."""
+def screens(run: Path, images: Path) -> None:
+    """Of a run: demo.png, demo_explore.png, demo_draw.png, tensorboard.png and web.png."""
+    _demo(run, images)
+    _tensorboard(run, images)
+    _web(run, images)
+
+
+def _demo(run: Path, images: Path) -> None:
     with _served("keras_gan", "demo", str(run), "--port", "PORT") as page:
         page.wait_for_selector("#samples img")
-        page.screenshot(path=IMAGES / "demo.png")
+        page.screenshot(path=images / "demo.png")
         page.get_by_role("tab", name="Explore", exact=True).click()
-        page.wait_for_selector("#explored img")
-        page.locator("input[aria-label='range slider for Direction 1']:visible").fill("1.5")
-        page.wait_for_timeout(2000)
-        page.screenshot(path=IMAGES / "demo_explore.png")
+        with _changed(page, "#explored img"):
+            page.locator("input[aria-label='range slider for Direction 1']:visible").fill("1.5")
+        page.screenshot(path=images / "demo_explore.png")
         page.get_by_role("tab", name="Draw", exact=True).click()
         _draw(page, SEVEN)
-        page.locator("#find").click()
-        page.wait_for_selector("#edited img")
-        page.wait_for_timeout(2000)
-        page.screenshot(path=IMAGES / "demo_draw.png")
+        with _changed(page, "#edited img"):
+            page.locator("#find").click()
+        page.screenshot(path=images / "demo_draw.png")
+
+
+def _tensorboard(run: Path, images: Path) -> None:
     board = ["--logdir", str(run), "--host", "127.0.0.1", "--port", "PORT"]
     with _served("tensorboard.main", *board) as page:
         page.goto(f"{page.url.partition('#')[0]}#custom_scalars")
-        page.wait_for_selector("vz-line-chart2", state="attached")
+        page.wait_for_selector("vz-line-chart2 .main", state="attached")
+        page.wait_for_load_state("networkidle")
         page.wait_for_timeout(8000)
-        page.screenshot(path=IMAGES / "tensorboard.png")
+        page.screenshot(path=images / "tensorboard.png")
+
+
+def _web(run: Path, images: Path) -> None:
     with tempfile.TemporaryDirectory() as out:
         export = ["export", str(run), "--format", "web", "--out", out]
         subprocess.run([sys.executable, "-m", "keras_gan", *export], check=True)
@@ -174,15 +197,28 @@ def screens(run: Path) -> None:
         served = ["PORT", "--bind", "127.0.0.1", "--directory", str(folder)]
         with _served("http.server", *served) as page:
             page.wait_for_selector("body[data-ready=yes]")
-            page.locator("#direction-1").fill("2")
-            page.wait_for_timeout(2000)
-            page.screenshot(path=IMAGES / "web.png")
+            with _changed(page, "#download", "href"):
+                page.locator("#direction-1").fill("2")
+            page.screenshot(path=images / "web.png")
+
+
+@contextlib.contextmanager
+def _changed(page, selector: str, attribute: str = "src") -> Iterator[None]:
+    """Waits at the block's end until a picture is another than before, if there was one."""
+    found = "(s) => document.querySelector(s[0])?.getAttribute(s[1]) ?? null"
+    before = page.evaluate(found, [selector, attribute])
+    yield
+    page.wait_for_function(
+        f"(s) => {{ const now = ({found})(s); return now && now !== s[2]; }}",
+        arg=[selector, attribute, before],
+    )
+    page.wait_for_timeout(500)  # for what is painted after it
 
 
 def _draw(page, stroke: list[tuple[float, float]]) -> None:
     """Draws a line on the demo's board, from point to point, in shares of its sides."""
     page.wait_for_selector("#board canvas")
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(2000)  # the board lays itself out
     box = page.locator("#board canvas").first.bounding_box()
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
     page.mouse.move(*places[0])
@@ -190,7 +226,7 @@ def _draw(page, stroke: list[tuple[float, float]]) -> None:
     for place in places[1:]:
         page.mouse.move(*place, steps=20)
     page.mouse.up()
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(1000)
 
 
 @contextlib.contextmanager
@@ -206,7 +242,7 @@ def _served(*command: str) -> Iterator:
             program = shutil.which("chromium") or shutil.which("google-chrome")
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1280, "height": 860})
-            page.set_default_timeout(120_000)
+            page.set_default_timeout(_PATIENCE)
             _wait(port, server)
             page.goto(f"http://127.0.0.1:{port}/")
             yield page
@@ -232,23 +268,31 @@ def _free_port() -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", choices=["curves", "objectives", "screens", []])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(_NAMES)}; or all.")
+    parser.add_argument("--run", type=Path, help="A run of `mnist`, for samples and screens.")
     parser.add_argument(
-        "--out", type=Path, help="Folder of the runs; by default one that is removed."
+        "--out", type=Path, help="Folder of the trainings; by default one that is removed."
     )
-    parser.add_argument(
-        "--run", type=Path, help="For screens; by default the healthy one of curves."
-    )
-    arguments = parser.parse_args()
-    names = arguments.names or ["curves", "objectives", "screens"]
+    parser.add_argument("--epochs", type=int, help="Shorter trainings.")
+    parser.add_argument("--images", type=Path, default=Path(__file__).parent / "images")
+    given = parser.parse_args()
+    names = given.names or _NAMES
+    if unknown := set(names) - set(_NAMES):
+        parser.error(f"there is no {', '.join(unknown)}: {', '.join(_NAMES)}")
+    if {"samples", "screens"} & set(names) and given.run is None:
+        parser.error("samples and screens need --run")
+    given.images.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        out = arguments.out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        out = given.out or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        out.mkdir(parents=True, exist_ok=True)
         if "curves" in names:
-            curves(out)
+            curves(out, given.images, given.epochs)
         if "objectives" in names:
-            objectives(out / "objectives")
+            objectives(out / "objectives", given.images, given.epochs)
+        if "samples" in names:
+            samples(given.run, given.images)
         if "screens" in names:
-            screens(arguments.run or out / "healthy")
+            screens(given.run, given.images)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """A static page that runs the generator in its visitor's browser, by onnxruntime-web.
 
-index.html, app.js         the page; nothing in it comes from elsewhere
-generator.onnx, model.json the generator, and what the page has to know of it
-ort.*, ort-*.wasm          the runtime, from an npm install
+index.html, app.js           the page; nothing in it comes from elsewhere
+generator.onnx, model.json   the generator, and what the page has to know of it
+ort.js, ort-wasm.js, ort.wasm    the runtime, from an npm install
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import importlib.resources
 import json
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,13 @@ from keras_gan.files import cache_root, replaced_folder
 
 PACKAGE, VERSION = "onnxruntime-web", "1.22.0"
 MODEL, FACTS = "generator.onnx", "model.json"
-#: Of the package's dist/: the runtime without WebGL and WebGPU.
-RUNTIME = (
-    "ort.wasm.min.mjs",
-    "ort-wasm-simd-threaded.mjs",
-    "ort-wasm-simd-threaded.wasm",
-)
+#: {file of the package's dist/: its name in the page}: the runtime without WebGL and WebGPU.
+#: Many servers do not know .mjs, and browsers run no module that is not served as a script.
+RUNTIME = {
+    "ort.wasm.min.mjs": "ort.js",
+    "ort-wasm-simd-threaded.mjs": "ort-wasm.js",
+    "ort-wasm-simd-threaded.wasm": "ort.wasm",
+}
 _PAGE = ("index.html", "app.js")
 _SLIDERS = 8
 _BASES = 8  # latents at which the generator's Jacobian is taken
@@ -74,19 +76,23 @@ def _installed(folder: Path) -> Path:
             f"The format web needs npm, which is not installed: install it, or {ways_out}."
         )
     try:
-        with replaced_folder(folder) as temporary:
+        with tempfile.TemporaryDirectory(prefix="keras-gan-npm-") as made:
             command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund"]
-            where = ["--prefix", str(temporary), f"{PACKAGE}@{VERSION}"]
+            where = ["--prefix", made, f"{PACKAGE}@{VERSION}"]
             done = subprocess.run(
                 [*command, *where], capture_output=True, text=True, timeout=_SECONDS, check=False
             )
-            if done.returncode or _within(temporary) is None:
+            found = _within(Path(made))
+            if done.returncode or found is None:
                 said = [line for line in done.stderr.splitlines() if "error" in line.lower()]
                 reason = one_line(" ".join(said[:2]) or f"exit code {done.returncode}", 200)
                 raise ExportError(f"npm could not install {PACKAGE} ({reason}): {ways_out}.")
+            with replaced_folder(folder) as kept:  # a ninth of what npm installs
+                for name in RUNTIME:
+                    shutil.copyfile(found / name, kept / name)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise ExportError(f"npm could not install {PACKAGE} ({error}): {ways_out}.") from error
-    return _within(folder)
+    return folder
 
 
 def write(
@@ -118,8 +124,8 @@ def write(
     templates = importlib.resources.files("keras_gan.exporters") / "templates" / "web"
     for file in _PAGE:
         (path / file).write_bytes((templates / file).read_bytes())
-    for file in RUNTIME:
-        shutil.copyfile(source / file, path / file)
+    for file, name_there in RUNTIME.items():
+        shutil.copyfile(source / file, path / name_there)
     onnx_format.write(model, path / MODEL)
     (path / FACTS).write_text(json.dumps(_facts(generator, name)), "utf-8")
 

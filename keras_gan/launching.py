@@ -129,7 +129,7 @@ def _forwarded(processes: Sequence[subprocess.Popen]) -> Iterator[None]:
 def _environments(workers: int) -> list[dict[str, str]]:
     """What each worker's environment has beside that of this process."""
     addresses = [f"127.0.0.1:{port}" for port in _free_ports(workers)]
-    devices = _dealt_out(_gpus(), workers)
+    devices = _dealt_out(gpus(), workers)
     # Together they have no more threads than one process would.
     threads = str(max(1, len(os.sched_getaffinity(0)) // workers))
     shared = {name: threads for name in THREADS if name not in os.environ}
@@ -154,7 +154,7 @@ def _free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def _gpus() -> list[str]:
+def gpus() -> list[str]:
     """The GPUs that TensorFlow would see, by their names for CUDA_VISIBLE_DEVICES."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None:

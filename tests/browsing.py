@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import http.server
 import shutil
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -32,7 +36,7 @@ def browser_page(width: int = 1280, height: int = 900) -> Iterator:
             args=["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"],
         )
         page = browser.new_page(viewport={"width": width, "height": height})
-        page.set_default_timeout(180_000)
+        page.set_default_timeout(300_000)  # of busy machines
 
         def note(request):
             parts = urlsplit(request.url)
@@ -55,3 +59,18 @@ def changed(page, selector: str, before: str | None, attribute: str = "src") -> 
         arg=[selector, attribute, before],
     )
     return page.locator(selector).first.get_attribute(attribute)
+
+
+@contextlib.contextmanager
+def served(folder: Path | str) -> Iterator[str]:
+    """Serves a folder as any static host does, until the block's end; yields its address."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    handler = functools.partial(Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -46,6 +47,17 @@ def test_options_from_the_environment_are_those_of_the_command_line(cli, monkeyp
     assert "'many' is not a valid integer" in cli("fit", "digits").stderr
 
 
+def test_a_variable_that_is_no_option_is_told(cli, monkeypatch):
+    monkeypatch.setenv("KERAS_GAN_EXPORT_FORMATS", "onnx")
+    monkeypatch.setenv("KERAS_GAN_FIT_EPOCH", "3")  # of another command: its own business
+    assert cli("export").stderr.splitlines()[0] == (
+        "Warning: KERAS_GAN_EXPORT_FORMATS is no option of export. "
+        "Did you mean `KERAS_GAN_EXPORT_FORMAT`?"
+    )
+    monkeypatch.delenv("KERAS_GAN_EXPORT_FORMATS")
+    assert "Warning" not in cli("export").stderr
+
+
 @pytest.mark.parametrize("settings, coloured", [({}, True), ({"NO_COLOR": "1"}, False)])
 def test_a_terminal_has_colours_unless_it_wants_none(settings, coloured, tmp_path):
     mine, theirs = pty.openpty()
@@ -63,14 +75,28 @@ def test_no_colours_into_a_file(tmp_path):
 
 
 def test_evaluate_in_json_says_what_evaluation_json_says(plain_run, cli, tmp_path):
-    result = cli("evaluate", plain_run, "--json", "--count=50", "--metric=diversity")
+    run = shutil.copytree(plain_run, tmp_path / "run")
+    result = cli("evaluate", run, "--json", "--count=50", "--metric=diversity")
     assert result.exit_code == 0, result.stderr
     (line,) = result.stdout.splitlines()
     told = json.loads(line)
-    assert told.pop("run") == str(plain_run)
-    written = json.loads((plain_run / "evaluation" / "evaluation.json").read_text())
+    assert told.pop("run") == str(run)
+    written = json.loads((run / "evaluation" / "evaluation.json").read_text())
     assert told == {key: value for key, value in written.items() if key != "created"}
     assert told["samples"] == 50 and told["figures"]
+    other = cli("evaluate", run, "--out=page.html")
+    assert (other.exit_code, other.stdout) == (2, "") and not Path("page.html").exists()
+    assert "--out is the page on several RUNs" in other.stderr
+
+
+def test_runs_evaluate_and_export_name_the_run_alike(plain_run, cli, tmp_path):
+    run = str(shutil.copytree(plain_run, tmp_path / "runs" / "mine"))
+    short = ["--count=50", "--metric=diversity"]
+    for command in (["runs"], ["evaluate", run, *short], ["export", run, "--format=onnx"]):
+        result = cli(*command, "--json")
+        assert result.exit_code == 0, result.stderr
+        (line,) = result.stdout.splitlines()
+        assert Path(json.loads(line)["run"]).resolve() == Path(run)
 
 
 @pytest.mark.parametrize(
@@ -84,13 +110,14 @@ def test_evaluate_in_json_says_what_evaluation_json_says(plain_run, cli, tmp_pat
          "restored/restore.json"),
     ],
 )  # fmt: skip
-def test_commands_that_write_a_report_say_it_in_json(arguments, report, plain_run, cli):
+def test_commands_that_write_a_report_say_it_in_json(arguments, report, plain_run, cli, tmp_path):
     command, *options = arguments
-    result = cli(command, plain_run, *options, "--json")
+    run = shutil.copytree(plain_run, tmp_path / "run")
+    result = cli(command, run, *options, "--json")
     assert result.exit_code == 0, result.stderr
     (line,) = result.stdout.splitlines()
     told = json.loads(line)
-    file = report.replace("RUN", str(plain_run))
+    file = report.replace("RUN", str(run))
     assert told.pop("file") == file
     assert told == json.loads(Path(file).read_text())
 

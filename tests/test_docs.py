@@ -1,25 +1,47 @@
 """The docs: every page is built, every link leads somewhere, every command runs."""
 
-import importlib.util
+import json
 import os
 import re
 import shlex
-import shutil
+import socket
 import subprocess
 import sys
+import types
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, invoke, real_data
+from browsing import browser_page, served
+from conftest import PROGRAM, QUICK, ROOT, invoke, real_data
 
+from keras_gan import objectives, runs
 from keras_gan.sweep import plan
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
-#: Pages whose blocks of commands are run here; the README's and the recovery page's are in
-#: test_readme.py, data.md's in test_streaming.py.
-RUN = ("start", "own_data", "objectives", "sweep", "evaluate", "commands", "demo")
+README = (ROOT / "README.md").read_text("utf-8")
+#: Pages whose commands are run here, but for those that the README has, too.
+RUN = (
+    *("start", "own_data", "objectives", "sweep", "evaluate", "commands", "demo"),
+    *("data", "export", "results", "scaling", "theory"),
+)
+#: Pages whose commands are run by other tests.
+ELSEWHERE = {
+    "conditioning": "test_docs_labels.py::test_every_command_runs",
+    "semi_supervised": "test_docs_labels.py::test_every_command_runs",
+    "inversion": "test_inversion.py::test_every_command_of_the_page_runs",
+    "recovery": "test_readme.py::test_every_command_of_the_recovery_page_runs",
+    "extend": "test_docs.py::test_the_objective_of_the_docs_is_added_by_its_diff",
+}
+#: Commands (their beginnings) that other tests run, with a server or in a browser.
+SERVED = {
+    "keras-gan demo": "test_demo.py::test_a_browser_clicks_through_the_page_of_a_run_that_goes_on",
+    "keras-gan sample --server": "test_serving.py::test_the_command_asks_a_server",
+    "keras-gan sweep sweep.yaml --processes": "test_sweep.py::"
+    "test_a_stopped_sweep_goes_on_with_the_same_command",
+}
+GAMES = ROOT / "tests" / "replica_games.py"
 SHORT = ["--epochs", "1", "--set", "data.split=train[:256]", "--set", "output.sample_count=20"]
 
 
@@ -27,9 +49,17 @@ def blocks(page: str, kind: str) -> list[str]:
     return re.findall(rf"```{kind}\n(.*?)```", (DOCS / f"{page}.md").read_text(), re.DOTALL)
 
 
-def commands(page: str) -> list[str]:
-    lines = "".join(blocks(page, "sh")).splitlines()
-    return [line.partition("#")[0].strip() for line in lines if line.partition("#")[0].strip()]
+def commands(text: str, program: str = "keras-gan") -> list[str]:
+    """What a reader is told to type: lines of their own, fenced or set in."""
+    lines = re.findall(rf"^(?: {{4}})?({program} [^#\n]*)", text, re.MULTILINE)
+    return [line.strip() for line in lines]
+
+
+def of_page(name: str) -> list[str]:
+    """A page's commands, but for those that the README has, which are run with it."""
+    known = commands(README)
+    told = commands((DOCS / f"{name}.md").read_text("utf-8"))
+    return [c for c in told if c.removesuffix(" --data-dir DIR").removesuffix(" RUN") not in known]
 
 
 # ---------------------------------------------------------------------------- the site
@@ -50,24 +80,43 @@ class Resources(HTMLParser):
             self.found.append(given["href"])
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
-    importlib.util.find_spec("mkdocs") is None, reason="pip install 'keras-gan[docs]'"
-)
-def test_the_site_is_built_without_a_warning_and_needs_nobody(tmp_path):
-    """A page that is missing in the menu, a dead link, a dead anchor: each is a warning."""
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"]
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The built site. A page that no menu has, a dead link, a dead anchor: each is a warning."""
+    pytest.importorskip("mkdocs", reason="pip install 'keras-gan[docs]'")
+    folder = tmp_path_factory.mktemp("docs") / "site"
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", folder]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    pages = list((tmp_path / "site").rglob("*.html"))
+    return folder
+
+
+@pytest.mark.slow
+def test_the_site_is_built_without_a_warning_and_needs_nobody(site):
+    pages = list(site.rglob("*.html"))
     assert len(pages) >= len(PAGES)
     for page in pages:
         resources = Resources()
         resources.feed(page.read_text("utf-8"))
         outside = [r for r in resources.found if re.match(r"(https?:)?//", r)]
         assert not outside, page
-    api = (tmp_path / "site" / "api.html").read_text("utf-8")
+    api = (site / "api.html").read_text("utf-8")
     assert "keras_gan.gan.GAN" in api and "Goodfellow 2014, Algorithm 1" in api
+
+
+@pytest.mark.slow
+def test_the_site_is_read_and_searched_without_a_network(site):
+    with served(site) as address, browser_page() as page:
+        page.goto(f"{address}curves.html")
+        pictures = page.locator("article img").all()
+        assert pictures
+        for picture in pictures:
+            picture.scroll_into_view_if_needed()
+            assert picture.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 0
+        page.locator("label[for=__search]").first.click()
+        page.locator(".md-search__input").fill("total variation")
+        page.locator(".md-search-result__link").first.click()
+        page.wait_for_url("**/extend.html**")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -90,7 +139,7 @@ def test_every_picture_is_shown_and_can_be_made_again():
         name = picture.stem
         made = (
             name.startswith("theory_")  # keras-gan theory, see theory.md
-            or name == "mnist_samples"  # keras-gan sample, see the README
+            or f"docs/images/{picture.name}" in shown  # by a command that stands there
             or picture.name in script
             or (name.startswith("curves_") and f'"{name.removeprefix("curves_")}"' in script)
         )
@@ -101,8 +150,8 @@ def test_every_picture_is_shown_and_can_be_made_again():
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory):
-    """A folder of pictures in two classes, and the sweep of the docs."""
+def workplace(tmp_path_factory, web_runtime):
+    """A folder of pictures in two classes, the sweep of the docs, images with ten labels."""
     import numpy as np
     from PIL import Image
 
@@ -115,44 +164,95 @@ def workplace(tmp_path_factory):
             Image.fromarray(pixels).save(folder / "path/to/pictures" / name / f"{n}.png")
     (text,) = blocks("sweep", "yaml")
     (folder / "sweep.yaml").write_text(text)
+    images = random.integers(256, size=(64, 32, 32, 3)).astype(np.uint8)
+    np.savez(folder / "colours.npz", images=images, labels=np.arange(64) % 10)
+    (folder / "runtime").symlink_to(web_runtime)
     return folder
+
+
+#: What makes other networks small and short: {recipe: options}.
+SMALL = {
+    "photos": ["--batch-size=16", "--set=data.image_size=32"]
+    + [f"--set=network.{n}.width=4" for n in ("generator", "discriminator")],
+    "cifar10_resnet": ["--data=colours.npz", "--batch-size=16", "--precision=float32"]
+    + [f"--set=network.{n}={{width: 4, max_width: 8}}" for n in ("generator", "discriminator")],
+}
 
 
 def runnable(command: str) -> list[str]:
     """A command's arguments, made short."""
-    arguments = shlex.split(command)[1:]
-    if arguments[0] == "fit":
-        short = [*SHORT, "--set", "output.held_out_every_epochs=0"]
-        arguments = [*arguments[:2], *short, *arguments[2:]]
-        if "photos" in arguments:
-            arguments += ["--batch-size", "16", "--set=data.image_size=32"]
-            arguments += [f"--set=network.{n}.width=4" for n in ("generator", "discriminator")]
-    if arguments[0] == "evaluate":
-        arguments = [*arguments, "--count", "200"]
+    command = command.replace("DIR", os.environ["TFDS_DATA_DIR"]).replace("[RUN]", "")
+    newest = "RUN" in command and str(runs.newest().path)
+    arguments = [newest if word == "RUN" else word for word in shlex.split(command)[1:]]
+    kind, *rest = arguments
+    if kind == "fit":
+        short = SHORT[:2] if rest[0] in ("gaussian_1d", "ring_8") else SHORT
+        arguments = [kind, rest[0], *short, "--set=output.held_out_every_epochs=0", *rest[1:]]
+        arguments += SMALL.get(rest[0], [])
+    elif kind == "evaluate":
+        arguments += ["--count=200"]
+        if "--extractor" not in rest:
+            arguments += ["--extractor=pixels"]  # others' classifiers take minutes
+    elif rest[:1] == ["discriminator"]:
+        arguments += ["--rounds=20"]
+    elif rest[:1] == ["games"]:
+        arguments += ["--set=training.epochs=1", "--head-start=10"]
+    elif "web" in rest:
+        arguments += ["--web-runtime=runtime"]  # test_web.py installs the real one
     return arguments
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", RUN)
-def test_every_command_of_a_page_runs(page, workplace, monkeypatch, web_runtime):
+def test_every_command_of_a_page_runs(page, workplace, monkeypatch):
     monkeypatch.chdir(workplace)
     monkeypatch.setenv("TFDS_DATA_DIR", str(real_data("tensorflow_datasets")))
     monkeypatch.setenv("KERAS_GAN_CACHE", str(workplace / "cache"))
     if not Path("runs").exists():
         assert invoke(*runnable("keras-gan fit digits")).exit_code == 0
-    done = 0
-    for command in commands(page):
+    for command in of_page(page):
+        if any(command.startswith(one) for one in SERVED):
+            continue
         arguments = runnable(command)
-        if arguments[0] == "demo":
-            continue  # test_demo.py serves it
-        if arguments[0] == "sweep" and "--dry-run" not in arguments:
-            continue  # 18 runs: test_sweep.py plays a smaller one
-        if "web" in arguments:
-            arguments += ["--web-runtime", str(web_runtime)]  # test_web.py installs the real one
+        if "--strategy" in arguments:
+            done = by_several(arguments)
+            assert done.returncode == 0, f"{command}: {done.stderr}"
+            continue
         result = invoke(*arguments)
         assert result.exit_code == 0, f"{command}: {result.stderr}"
-        done += 1
-    assert done
+
+
+def by_several(arguments: list[str]) -> subprocess.CompletedProcess:
+    """On two logical CPUs, or as the only worker of a cluster; test_readme.py trains so."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    cluster = {"cluster": {"worker": [address]}, "task": {"type": "worker", "index": 0}}
+    program, environment = [PROGRAM], {"TF_CONFIG": json.dumps(cluster)}
+    if "mirrored" in arguments:
+        program, environment = [sys.executable, str(GAMES), "2"], {}
+    return subprocess.run(
+        [*program, *arguments, "--dry-run"],
+        env={**os.environ, **environment}, capture_output=True, text=True,
+    )  # fmt: skip
+
+
+def test_commands_of_every_page_are_run_by_a_test():
+    assert {page.stem for page in PAGES if of_page(page.stem)} <= {*RUN, *ELSEWHERE}
+    for test in (*ELSEWHERE.values(), *SERVED.values()):
+        file, name = test.split("::")
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text("utf-8"), test
+
+
+def test_scripts_that_the_docs_name_have_the_options_that_they_are_given():
+    pages = [*PAGES, ROOT / "benchmarks" / "README.md", ROOT / "CONTRIBUTING.md"]
+    text = "\n".join(page.read_text("utf-8") for page in pages)
+    named = re.findall(r"python ((?:docs|benchmarks|tests)/[\w/]+\.py)([^`#\n]*)", text)
+    assert len(named) > 15
+    for script, arguments in named:
+        source = (ROOT / script).read_text("utf-8")
+        for option in re.findall(r"--[a-z][a-z-]*", arguments):
+            assert f'"{option}"' in source, f"{script} has no {option}"
 
 
 def test_the_pages_sweep_is_a_plan(workplace):
@@ -171,18 +271,22 @@ def test_other_pages_name_commands_that_there_are():
             assert name in main.commands, f"{page.name}: {name}"
 
 
-def test_the_objective_of_the_docs_is_added_by_its_diff(tmp_path):
-    """Applied to a copy; its losses are those that the page says."""
+def applied(diff: str, text: str) -> str:
+    """A text changed by a unified diff: what each hunk takes away has to stand in it, once."""
+    for hunk in re.split(r"^@@.*\n", diff, flags=re.MULTILINE)[1:]:
+        lines = hunk.splitlines(keepends=True)
+        before, after = ("".join(line[1:] for line in lines if line[0] != sign) for sign in "+-")
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    return text
+
+
+def test_the_objective_of_the_docs_is_added_by_its_diff(monkeypatch, cli):
+    """Its losses are those that the page says, and the page's command runs."""
     (diff,) = blocks("extend", "diff")
-    if shutil.which("patch") is None:
-        pytest.skip("no patch")
-    (tmp_path / "keras_gan").mkdir()
-    copy = shutil.copy(ROOT / "keras_gan" / "objectives.py", tmp_path / "keras_gan")
-    subprocess.run(["patch", "-p1"], input=diff, text=True, cwd=tmp_path, check=True,
-                   capture_output=True)  # fmt: skip
-    spec = importlib.util.spec_from_file_location("changed_objectives", copy)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = types.ModuleType("changed_objectives")
+    changed = applied(diff, Path(objectives.__file__).read_text("utf-8"))
+    exec(compile(changed, "objectives.py", "exec"), vars(module))
     import tensorflow as tf
 
     real, fake = tf.constant([-5, 1.4, 12.5, 2.7]), tf.constant([10, 4.4, -5.5, 3.6])
@@ -190,6 +294,12 @@ def test_the_objective_of_the_docs_is_added_by_its_diff(tmp_path):
     losses = game.generator_loss(real, fake), game.discriminator_loss(real, fake)
     said = [float(n) for n in re.findall(r"-?0\.\d{7,}", (DOCS / "extend.md").read_text())]
     assert [float(loss) for loss in losses] == pytest.approx(said, abs=1e-7)
+
+    for name in ("OBJECTIVES", "Objective"):
+        monkeypatch.setattr(objectives, name, getattr(module, name))
+    (command,) = of_page("extend")
+    result = cli(*shlex.split(command)[1:], *QUICK, "--epochs=1")
+    assert result.exit_code == 0, result.stderr
 
 
 @pytest.mark.slow

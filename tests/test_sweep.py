@@ -14,8 +14,9 @@ from conftest import PROGRAM, QUICK
 
 from keras_gan import load, strict_yaml
 from keras_gan.config import load_config, override, parse_assignments
+from keras_gan.errors import ConfigError
 from keras_gan.sweep import plan as plans
-from keras_gan.sweep import results
+from keras_gan.sweep import processes, results
 
 SMALL = {"training.epochs": 2, **parse_assignments(part.split("=", 1)[1] for part in QUICK)}
 
@@ -66,7 +67,8 @@ def test_a_plan_is_the_product_of_recipes_axes_and_seeds():
 
 def test_evaluate_becomes_options():
     values = {"recipes": ["digits"], "evaluate": {"metrics": ["frechet", "modes"], "count": 500}}
-    assert plans.parse(values).evaluate == ("--metric=frechet", "--metric=modes", "--count=500")
+    options = plans.arguments(plans.parse(values).evaluate)
+    assert options == ["--metric=frechet", "--metric=modes", "--count=500"]
 
 
 @pytest.mark.parametrize("change, message", [
@@ -84,13 +86,21 @@ def test_evaluate_becomes_options():
     ({"name": "../up"}, "Names in a sweep should be letters"),
     ({"evaluate": {"metric": ["frechet"]}}, "no key `metric` in `evaluate`. Did you mean"),
     ({"evaluate": {"count": "many"}}, "`evaluate.count` should be a whole number"),
+    ({"evaluate": {"count": 5}}, "`evaluate.count` should be 10 to 1,000,000. Received: 5."),
+    ({"set": {"seed": 3}}, "`seed` is set by `seeds: [...]` alone"),
+    ({"axes": {"game": {"x": {"seed": 3}}}}, "`seed` is set by `seeds: [...]` alone"),
+    # What only those know who build networks and measure samples.
+    ({"evaluate": {"metrics": ["frechett"]}}, "Did you mean `frechet`?"),
+    ({"evaluate": {"extractors": ["pixel"]}}, "Did you mean `pixels`?"),
+    ({"set": {"network.generator.hiden": [3]}}, "Did you mean `hidden`?"),
+    ({"axes": {"game": {"x": {}, "y": {"optimizer.generator.name": "adamm"}}}}, "digits y: "),
     ({"seeds": list(range(3_000))}, "more than 2,000 values"),
 ])  # fmt: skip
 def test_a_wrong_plan_is_one_line(change, message, tmp_path, cli):
     result = cli("sweep", written(tmp_path, **change))
     assert (result.exit_code, result.stdout) == (2, "")
     (line,) = result.stderr.splitlines()
-    assert message in line and str(tmp_path / "sweep.yaml") in line
+    assert message in line and line.startswith(f"Error: {tmp_path / 'sweep.yaml'}")
     assert not Path("sweeps").exists()
 
 
@@ -98,6 +108,8 @@ def test_a_dry_run_lists_the_runs_and_writes_nothing(tmp_path, cli):
     result = cli("sweep", written(tmp_path, seeds=[0, 1]), "--dry-run")
     assert result.stdout.splitlines() == ["digits/seed-0", "digits/seed-1"]
     assert [p.name for p in tmp_path.iterdir()] == ["sweep.yaml"]
+    told = cli("sweep", tmp_path / "sweep.yaml", "--dry-run", "--json").stdout.splitlines()
+    assert [json.loads(line)["run"] for line in told] == ["digits/seed-0", "digits/seed-1"]
 
 
 # ----------------------------------------------------------------------------- results
@@ -116,10 +128,18 @@ def test_finished_runs_stay_interrupted_ones_go_on_failed_ones_are_told(plain_ru
     axes = {"part": {"finished": {}, "interrupted": {}, "broken": broken}}
     sweep = written(tmp_path, set=SMALL, axes=axes)
     runs = tmp_path / "out/runs"
-    _, interrupted = (
+    # Killed before its folder was made whole: begun anew.
+    (runs / "digits--broken/seed-0/tensorboard").mkdir(parents=True)
+    finished, interrupted = (
         shutil.copytree(plain_run, runs / f"digits--{name}/seed-0")
         for name in ("finished", "interrupted")
     )
+    # Evaluated by hand, which is nothing that this sweep measures.
+    (finished / "evaluation").mkdir()
+    by_hand = {"figures": [{"name": "spread_50", "better": "higher"}]}
+    (finished / "evaluation/evaluation.json").write_text(json.dumps(by_hand))
+    with open(finished / "metrics.jsonl", "a") as rows:
+        rows.write('{"iteration": 46, "evaluation/spread_50": 0.5}\n')
     checkpoints = sorted((interrupted / "checkpoints").glob("[0-9]*"))
     assert load(plain_run).total_steps == load(plain_run).iteration == int(checkpoints[-1].name)
     shutil.rmtree(checkpoints[-1])
@@ -133,6 +153,7 @@ def test_finished_runs_stay_interrupted_ones_go_on_failed_ones_are_told(plain_ru
     assert "Traceback" not in said
     groups = [json.loads(line) for line in result.stdout.splitlines()]
     assert [group["part"] for group in groups] == ["finished", "interrupted", "broken"]
+    assert groups[0]["metrics"].pop("evaluation/spread_50")["mean"] == 0.5
     # Resumed equals uninterrupted.
     assert groups[0]["metrics"] == groups[1]["metrics"] != {}
     energy = groups[0]["metrics"]["online/energy_distance"]
@@ -143,7 +164,10 @@ def test_finished_runs_stay_interrupted_ones_go_on_failed_ones_are_told(plain_ru
     page = Path("out/sweep.html").read_text()
     assert page.count("data:image/png;base64,") == 2
     assert "http" not in page  # nothing from elsewhere
-    assert json.loads(Path("out/sweep.json").read_text()) == groups
+    assert "energy_distance" in page and "spread_50" not in page
+    written_groups = json.loads(Path("out/sweep.json").read_text())
+    assert [g["part"] for g in written_groups] == [g["part"] for g in groups]
+    assert written_groups[1] == groups[1]
 
 
 def test_other_settings_do_not_go_on_with_a_sweep(plain_run, tmp_path, cli):
@@ -157,23 +181,42 @@ def test_other_settings_do_not_go_on_with_a_sweep(plain_run, tmp_path, cli):
     assert "was made by other settings than the sweep's" in other.stderr
 
 
+def test_gpus_are_dealt_out_to_processes(tmp_path, monkeypatch):
+    """No machine with GPUs: their list is given, and processes say what they have been given."""
+    plan = plans.parse({"recipes": ["digits"], "seeds": [0, 1, 2, 3]})
+    seen = []
+
+    def called(self, command, environment, log):
+        seen.append(environment.get("CUDA_VISIBLE_DEVICES"))
+        time.sleep(0.05)
+        return 1
+
+    monkeypatch.setattr(processes.Sweeping, "_called", called)
+    monkeypatch.setattr(processes, "gpus", lambda: ["4", "7"])
+    sweeping = processes.Sweeping(plan, tmp_path / "out")
+    assert len(sweeping.play(2, lambda cell, what: None)) == 4
+    assert set(seen) == {"4", "7"} and len(seen) == 4
+    with pytest.raises(ConfigError, match="at most the number of GPUs, 2"):
+        processes.Sweeping(plan, tmp_path / "other").play(3, lambda cell, what: None)
+
+
 @pytest.mark.slow
 def test_a_stopped_sweep_goes_on_with_the_same_command(tmp_path):
-    sweep = written(tmp_path, set={**SMALL, "training.epochs": 400}, seeds=[0, 1])
+    long = {"training.epochs": 1000, "output.samples_every_epochs": 500}
+    rare = {"output.checkpoint_every_epochs": 500, "output.scalars_every_steps": 1000}
+    sweep = written(tmp_path, set={**SMALL, **long, **rare}, seeds=[0, 1])
     command = [PROGRAM, "sweep", str(sweep), "--processes", "2"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
-    logs = tmp_path / "sweeps/games/logs"
     deadline = time.monotonic() + 300
-    while not any("step" in p.read_text() for p in logs.rglob("*.txt")):
+    while not any(tmp_path.glob("sweeps/games/runs/*/*/checkpoints/0*")):  # one has begun
         assert time.monotonic() < deadline and process.poll() is None
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=300)
     assert process.returncode == 130, said
     assert "Stopped after checkpoints. The same command goes on." in said
-    short = written(tmp_path, set={**SMALL, "training.epochs": 400}, seeds=[0, 1])
     done = subprocess.run(
-        [PROGRAM, "sweep", str(short), "--json"], cwd=tmp_path, capture_output=True, text=True,
+        [PROGRAM, "sweep", str(sweep), "--json"], cwd=tmp_path, capture_output=True, text=True,
         env={**os.environ, "KERAS_GAN_FIT_SEED": "9"},  # no option of the sweep's runs
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -1,17 +1,13 @@
 """`keras-gan export --format web`: a folder that needs nobody; in a browser, what Keras makes."""
 
-import contextlib
-import functools
-import http.server
 import json
 import os
 import shutil
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
-from browsing import browser_page, changed
+from browsing import browser_page, changed, served
 
 from keras_gan import load, sampling
 from keras_gan.errors import ExportError
@@ -26,7 +22,7 @@ def test_the_folder_has_all_that_the_page_asks_for(conditional_run, web_runtime,
     assert result.stdout == f"{folder}\n"
     assert {p.name for p in folder.iterdir()} == {
         *("index.html", "app.js", "generator.onnx", "model.json"),
-        *web.RUNTIME,
+        *web.RUNTIME.values(),
     }
     text = (folder / "index.html").read_text() + (folder / "app.js").read_text()
     assert "http:" not in text and "https:" not in text and "//cdn" not in text
@@ -73,7 +69,23 @@ def test_an_npm_that_fails_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(ExportError, match=r"could not install .* \(npm error code ENOTFOUND\)"):
         web.runtime(None)
-    assert not any((tmp_path / "cache").iterdir())
+    assert not (tmp_path / "cache").exists()
+
+
+def test_what_npm_installs_is_kept_without_what_no_page_needs(tmp_path, monkeypatch):
+    """The real npm does the same in the test below."""
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path / "cache"))
+    dist = f"node_modules/{web.PACKAGE}/dist"
+    files = " ".join(f"{dist}/{name}" for name in (*web.RUNTIME, "ort.webgpu.mjs"))
+    npm = tmp_path / "npm"
+    npm.write_text(f'#!/bin/sh\ncd "$6" && mkdir -p {dist} && touch {files}\n')
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    kept = web.runtime(None)
+    assert kept.is_relative_to(tmp_path / "cache")
+    assert {p.name for p in kept.iterdir()} == set(web.RUNTIME)
+    npm.write_text("#!/bin/sh\nexit 1\n")
+    assert web.runtime(None) == kept  # installed once
 
 
 def test_points_are_no_page(points_run, web_runtime, cli):
@@ -81,19 +93,6 @@ def test_points_are_no_page(points_run, web_runtime, cli):
     assert result.exit_code == 1
     assert "The format web is for images of 1 or 3 channels." in result.stderr
     assert not (points_run / "export").exists()
-
-
-@contextlib.contextmanager
-def served(folder):
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    handler = functools.partial(Quiet, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
 
 
 @pytest.mark.slow
@@ -107,6 +106,8 @@ def test_a_browser_without_a_network_makes_the_images_that_keras_makes(condition
     assert result.exit_code == 0, result.stderr
     run = load(conditional_run)
     with served("out/digits-web") as address, browser_page() as page:
+        told = []
+        page.on("console", lambda message: told.append((message.type, message.text)))
         page.goto(address)
         page.wait_for_selector("body[data-ready=yes]")
         picture = page.locator("#download").get_attribute("href")
@@ -131,6 +132,12 @@ def test_a_browser_without_a_network_makes_the_images_that_keras_makes(condition
         ):
             page.locator(control).fill(value)
             picture = changed(page, "#download", picture, "href")
+        assert page.locator("#direction-1 + output").inner_text() == "2"
+        page.locator("#seed").press("Enter")  # no form is sent
+        page.locator("#back").click()
+        picture = changed(page, "#download", picture, "href")
+        assert page.locator("#direction-1").input_value() == "0"
         page.locator("#label").select_option("7")
         changed(page, "#download", picture, "href")
+        assert [text for kind, text in told if kind == "error"] == []
         assert "An image in" in page.locator("#status").inner_text()

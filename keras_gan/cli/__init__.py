@@ -11,9 +11,10 @@ from typing import Any
 import click
 
 from keras_gan import __version__
+from keras_gan.cli.common import echo_error, echo_warning
 from keras_gan.cli.demo import demo
 from keras_gan.cli.doctor import doctor
-from keras_gan.cli.environment import name_variables
+from keras_gan.cli.environment import misnamed, name_variables
 from keras_gan.cli.evaluate import evaluate
 from keras_gan.cli.export import export
 from keras_gan.cli.fit import fit
@@ -25,6 +26,8 @@ from keras_gan.cli.sample import sample
 from keras_gan.cli.sweep import sweep
 from keras_gan.cli.theory import theory
 from keras_gan.errors import KerasGanError, KerasGanWarning, WorkerLostError
+
+_PREFIX = "KERAS_GAN"  # of variables of the environment
 
 
 class Commands(click.Group):
@@ -40,7 +43,7 @@ class Commands(click.Group):
             if debug:
                 raise
             line = " ".join(str(error).split())
-            click.echo(f"{_coloured('Error', 'red')} {line}", err=True)
+            echo_error(line)
             if isinstance(error, WorkerLostError):
                 # TensorFlow, when it shuts down, would wait for the worker that has gone.
                 os._exit(error.exit_code)
@@ -60,19 +63,11 @@ class Commands(click.Group):
             if debug:
                 raise
             line = " ".join(str(error).split())[:300]
-            click.echo(
-                f"{_coloured('Error', 'red')} {type(error).__name__}: {line} "
-                "(run `keras-gan --debug ...` for the traceback)",
-                err=True,
-            )
+            name = type(error).__name__
+            echo_error(f"{name}: {line} (run `keras-gan --debug ...` for the traceback)")
             ctx.exit(1)
         finally:
             warnings.showwarning = show
-
-
-def _coloured(word: str, colour: str) -> str:
-    """`word:`, in colour on a terminal; click takes the colour out elsewhere."""
-    return click.style(f"{word}:", fg=colour)
 
 
 def _show_warning(debug: bool, message, category, *_) -> None:
@@ -81,7 +76,7 @@ def _show_warning(debug: bool, message, category, *_) -> None:
     Called in the thread that warns, which may be a worker without a click context.
     """
     if issubclass(category, KerasGanWarning):
-        click.echo(f"{_coloured('Warning', 'yellow')} {message}", err=True)
+        echo_warning(str(message))
     elif debug:
         click.echo(f"{category.__name__}: {message}", err=True)
 
@@ -102,6 +97,10 @@ def main(context: click.Context, debug: bool) -> None:
     """
     if os.environ.get("NO_COLOR"):
         context.color = False
+    called = main.commands.get(context.invoked_subcommand or "")
+    if called is not None:
+        for line in misnamed(called, f"{_PREFIX}_{called.name}", os.environ):
+            echo_warning(line)
 
 
 COMMANDS = (
@@ -110,4 +109,4 @@ COMMANDS = (
 )
 for command in COMMANDS:
     main.add_command(command)
-name_variables(main, "KERAS_GAN")
+name_variables(main, _PREFIX)

@@ -97,6 +97,22 @@ def json_option(what: str) -> Callable:
     return click.option("--json", "as_json", is_flag=True, help=f"One JSON object a {what}.")
 
 
+def echo_error(text: str) -> None:
+    """`Error: text` on standard error, in colour on a terminal that wants it."""
+    _echo("Error", "red", text)
+
+
+def echo_warning(text: str) -> None:
+    """`Warning: text`, likewise."""
+    _echo("Warning", "yellow", text)
+
+
+def _echo(word: str, colour: str, text: str) -> None:
+    # In a thread there is no click context, which would know of NO_COLOR.
+    start = f"{word}:" if os.environ.get("NO_COLOR") else click.style(f"{word}:", fg=colour)
+    click.echo(f"{start} {text}", err=True)
+
+
 def echo_json(values: dict) -> None:
     """A line of standard JSON; what is not finite becomes null before it comes here."""
     click.echo(json.dumps(values, allow_nan=False))

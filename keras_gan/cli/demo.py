@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
 import os
+import signal
+import tempfile
+import threading
 
 import click
 
@@ -48,27 +52,44 @@ def demo(model, checkpoint, host, port, in_browser) -> None:
 
 
 def _serve(playground, host: str, port: int | None, in_browser: bool) -> None:
-    # Both are read when Gradio is imported.
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    from keras_gan.demo import page
+    with tempfile.TemporaryDirectory(
+        prefix="keras-gan-demo-", ignore_cleanup_errors=True
+    ) as folder:
+        _prepare(host, folder)
+        from keras_gan.demo import page
 
-    click.echo(f"demo of {playground.model.title}; Ctrl-C ends it", err=True)
-    blocks = page.build(playground)
-    try:
-        _, address, _ = blocks.launch(
-            server_name=host,
-            server_port=port,
-            share=False,
-            inbrowser=in_browser,
-            quiet=True,
-            prevent_thread_lock=True,
-            footer_links=[],
-            max_file_size="20mb",
-            ssr_mode=False,
-            css=page.CSS,
-        )
-    except OSError as error:
-        raise KerasGanError(f"The page can't be served: {error}. Name another --port.") from error
-    click.echo(address)
-    blocks.block_thread()
+        click.echo(f"demo of {playground.model.title}; Ctrl-C ends it", err=True)
+        blocks = page.build(playground)
+        try:
+            _, address, _ = blocks.launch(
+                server_name=host,
+                server_port=port,
+                share=False,
+                inbrowser=in_browser,
+                quiet=True,
+                prevent_thread_lock=True,
+                enable_monitoring=False,
+                footer_links=[],
+                max_file_size="20mb",
+                ssr_mode=False,
+                css=page.CSS,
+            )
+        except OSError as error:
+            text = f"The page can't be served: {error}. Name another --port."
+            raise KerasGanError(text) from error
+        click.echo(address)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
+        blocks.close(verbose=False)
+
+
+def _prepare(host: str, folder: str) -> None:
+    """Sets what Gradio reads when it is imported or launched."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["GRADIO_RUN_HISTORY"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["GRADIO_TEMP_DIR"] = folder  # what is uploaded and downloaded goes with it
+    # Gradio asks its own page whether it is there; a proxy would be asked in its place.
+    outside = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    os.environ["no_proxy"] = ",".join(filter(None, (outside, host, "127.0.0.1", "localhost")))

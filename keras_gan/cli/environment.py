@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import click
+
+from keras_gan.errors import suggestion
 
 
 def name_variables(command: click.Command, prefix: str) -> None:
@@ -22,3 +26,18 @@ def name_variables(command: click.Command, prefix: str) -> None:
             option.envvar = f"{prefix}_{name}".upper()
     for name, below in getattr(command, "commands", {}).items():
         name_variables(below, f"{prefix}_{name}")
+
+
+def misnamed(command: click.Command, prefix: str, given: Iterable[str]) -> Iterator[str]:
+    """A line for each variable that looks like an option of a command, but is none.
+
+    Args:
+        command: whose options have been named.
+        prefix: of its variables.
+        given: names of the environment.
+    """
+    known = [option.envvar for option in command.params if isinstance(option.envvar, str)]
+    start = f"{prefix}_".upper()
+    for name in sorted(given):
+        if name.startswith(start) and name not in known:
+            yield f"{name} is no option of {command.name}.{suggestion(name, known)}"

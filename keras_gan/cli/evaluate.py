@@ -12,12 +12,16 @@ import click
 from keras_gan.cli.common import (
     RunPath,
     checkpoint_option,
+    echo_error,
     echo_json,
     echo_table,
+    echo_warning,
     import_tensorflow,
     json_option,
 )
-from keras_gan.errors import KerasGanError
+from keras_gan.errors import ConfigError, KerasGanError
+
+_PAGE = Path("comparison.html")
 
 
 @click.command()
@@ -67,9 +71,8 @@ from keras_gan.errors import KerasGanError
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
-    default="comparison.html",
-    show_default=True,
-    help="The page on several RUNs; each has its own in its evaluation/.",
+    help="The page on several RUNs, by default comparison.html; each has its own in its "
+    "evaluation/.",
 )
 @json_option("run")
 def evaluate(run, checkpoint, out, as_json, **options) -> None:
@@ -77,6 +80,11 @@ def evaluate(run, checkpoint, out, as_json, **options) -> None:
     from keras_gan import runs
 
     several, failed = len(run) > 1, []
+    if out is not None and not several:
+        raise ConfigError(
+            "--out is the page on several RUNs; that of a single one lies in its evaluation/. "
+            "Received: a single one."
+        )
     opened, evaluations = [], []
     for path in run or (None,):
         with _passed_over(path, several, failed):
@@ -91,7 +99,7 @@ def evaluate(run, checkpoint, out, as_json, **options) -> None:
         with _passed_over(one.path, several, failed):
             evaluations.append(_one(one, chosen))
     if len(evaluations) > 1:
-        click.echo(f"comparison: {report.write_comparison(evaluations, out)}", err=True)
+        click.echo(f"comparison: {report.write_comparison(evaluations, out or _PAGE)}", err=True)
     if not any(evaluation.figures for evaluation in evaluations):
         raise click.exceptions.Exit(1)
     if as_json:
@@ -112,7 +120,7 @@ def _passed_over(path: Path | None, several: bool, failed: list[Path | None]) ->
         if not several:
             raise
         failed.append(path)
-        click.echo(f"Error: {path}: {error}", err=True)
+        echo_error(f"{path}: {error}")
 
 
 def _one(run, chosen):
@@ -123,7 +131,7 @@ def _one(run, chosen):
         found = protocol.evaluate(run, chosen, progress)
     protocol.write(found)
     for warning in found.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        echo_warning(warning)
     click.echo(f"report: {report.write(found)}", err=True)
     return dataclasses.replace(found, evidence=None)  # many runs' images are too many
 

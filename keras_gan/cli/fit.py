@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from keras_gan import __version__
-from keras_gan.cli.common import import_tensorflow
+from keras_gan.cli.common import echo_warning, import_tensorflow
 from keras_gan.errors import ConfigError
 
 
@@ -116,7 +116,7 @@ def _go_on(run, epochs: int | None, strategy, writes, dry_run, profile) -> None:
     iteration, total = int(prepared.gan.iteration.numpy()), prepared.schedule.total_steps
     if writes:
         for problem in problems:
-            click.echo(f"Warning: {problem}", err=True)
+            echo_warning(problem)
         _show(f"resume {run.path}", prepared.summary())
         click.echo(f"  from       step {iteration} of {total}", err=True)
     if iteration >= total:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import echo_json, echo_table, json_option
+from keras_gan.cli.common import (
+    echo_error,
+    echo_json,
+    echo_table,
+    import_tensorflow,
+    json_option,
+)
 
 
 @click.command()
@@ -17,7 +24,7 @@ from keras_gan.cli.common import echo_json, echo_table, json_option
     type=click.IntRange(1, 256),
     default=1,
     show_default=True,
-    help="Runs at a time; they share the cores.",
+    help="Runs at a time; they share the cores, and have a GPU each.",
 )
 @click.option("--dry-run", is_flag=True, help="Check everything, list the runs, train nothing.")
 @json_option("group of runs")
@@ -27,28 +34,25 @@ def sweep(file, out, processes, dry_run, as_json) -> None:
     The same command goes on with a sweep that was stopped: finished runs stay as they are,
     interrupted ones are resumed. SWEEP.yaml is described in docs/sweep.md.
     """
-    from keras_gan.sweep import plan as plans
     from keras_gan.sweep import processes as module
     from keras_gan.sweep import results
 
-    plan = plans.read(file)
+    plan = _checked(file)
     if dry_run:
-        for cell in plan.cells:
-            click.echo(cell.name)
-        click.echo("dry run: nothing was written", err=True)
+        _list(plan.cells, as_json)
         return
     sweeping = module.Sweeping(plan, out or Path("sweeps") / plan.name)
     click.echo(f"sweep {plan.name}: {len(plan.cells)} runs in {sweeping.out}", err=True)
     failed = sweeping.play(
         processes, lambda cell, what: click.echo(f"  {cell.name}: {what}", err=True)
     )
-    if sweeping.stopped:
+    if sweeping.stopped_by:
         click.echo("Stopped after checkpoints. The same command goes on.", err=True)
-        raise click.exceptions.Exit(130)
+        raise click.exceptions.Exit(128 + sweeping.stopped_by)
     rows = results.collect(sweeping, failed)
     page = results.write(sweeping, rows)
     for name, problem in failed.items():
-        click.echo(f"Error: {name}: {problem}", err=True)
+        echo_error(f"{name}: {problem}")
     click.echo(f"look at {page}", err=True)
     if as_json:
         for row in results.as_json(plan, rows):
@@ -57,3 +61,26 @@ def sweep(file, out, processes, dry_run, as_json) -> None:
         echo_table(results.table(plan, rows))
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _checked(file: Path):
+    """The plan, of which all is right that can be told without the data."""
+    from keras_gan.sweep import plan as plans
+
+    plan = plans.read(file)
+    import_tensorflow()
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):  # of a program of one's own that uses them already
+        tf.config.set_visible_devices([], "GPU")  # they are the runs'
+    plans.check(plan, file)
+    return plan
+
+
+def _list(cells, as_json: bool) -> None:
+    for cell in cells:
+        if as_json:
+            echo_json({"run": cell.name, "recipe": cell.config.name, "seed": cell.config.seed})
+        else:
+            click.echo(cell.name)
+    click.echo("dry run: nothing was written", err=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -52,11 +51,10 @@ class Model:
     run: Run | None = None
     file: Path | None = None
 
-    def onnx(self) -> Path:
-        """An ONNX file of the generator; of a run compared with Keras before it is returned."""
+    def onnx(self, out: Path) -> Path:
+        """An ONNX file of the generator; of a run written below `out` and compared with Keras."""
         if self.run is None:
             return self.file
-        out = Path(tempfile.mkdtemp(prefix="keras-gan-demo-"))
         published = exporters.export(self.run, ("onnx",), out)
         # An encoder has a file of its own.
         return next(out / path for path, f in published.files.items() if f["format"] == "onnx")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import io
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -30,14 +32,29 @@ class Playground:
 
     def __init__(self, opened: Callable[[], Model]):
         self._opened = opened
-        self._lock = threading.Lock()
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._folder = tempfile.TemporaryDirectory(prefix="keras-gan-demo-")  # goes with it
+        self._file: Path | None = None
         self.model = opened()
 
-    def reload(self) -> str:
-        """Opens the model again, for the weights of now; returns its title."""
-        with self._lock:
-            self.model = self._opened()
-        return self.model.title
+    def reload(self) -> None:
+        """Opens the model again, for the weights of now.
+
+        Raises:
+            KerasGanError: it can't be opened any more; what there was stays.
+        """
+        with self._writing, self._lock:
+            self.model, self._file = self._opened(), None
+
+    def onnx(self) -> Path:
+        """The generator as an ONNX file, made once a model.
+
+        Raises:
+            KerasGanError: it can't be written.
+        """
+        with self._writing:
+            self._file = self._file or self.model.onnx(Path(self._folder.name))
+            return self._file
 
     # ------------------------------------------------------------------------ latents
 
@@ -62,12 +79,13 @@ class Playground:
     # ----------------------------------------------------------------------- pictures
 
     def samples(self, seed: int, label: str | None, truncation: float) -> np.ndarray:
-        """A grid of GRID samples, uint8; of all classes in turn where none is named."""
+        """A grid of up to GRID samples, uint8; where no class is named, a column of each."""
         names, latent = self.model.class_names, self.latents(seed, GRID, truncation)
         if names is not None and label not in names:
             labels = (np.arange(GRID) % len(names)).astype(np.int32)
             columns = len(names) if len(names) <= GRID // 4 else None
-            return self._grid(latent, labels, columns)
+            count = GRID - GRID % (columns or 1)  # whole rows
+            return self._grid(latent[:count], labels[:count], columns)
         return self._grid(latent, self._labels(label, GRID))
 
     def explored(

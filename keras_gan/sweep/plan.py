@@ -55,7 +55,7 @@ class Plan:
         name: of the sweep.
         axes: names of the axes; the first column of a group is its recipe.
         choices: {axis: {choice: settings}}.
-        evaluate: arguments of `keras-gan evaluate`, or None where the numbers that training
+        evaluate: options of `keras-gan evaluate`, or None where the numbers that training
             logs by itself are enough.
         cells: the runs, seed by seed: a sweep that is stopped has something of every group.
     """
@@ -63,7 +63,7 @@ class Plan:
     name: str
     axes: tuple[str, ...]
     choices: dict[str, dict[str, dict[str, Any]]]
-    evaluate: tuple[str, ...] | None
+    evaluate: dict[str, Any] | None
     cells: tuple[Cell, ...]
 
 
@@ -87,6 +87,31 @@ def read(path: Path) -> Plan:
         raise ConfigError(f"{path}: {error}") from error
 
 
+def check(plan: Plan, path: Path) -> None:
+    """Looks at all that can be told to be wrong without the data; imports TensorFlow.
+
+    Args:
+        plan: what was read.
+        path: from where.
+
+    Raises:
+        ConfigError: options of networks, optimizers, penalties; metrics that there are not.
+    """
+    from keras_gan import building
+    from keras_gan.evaluation.protocol import Protocol
+
+    for cell in {cell.group: cell for cell in plan.cells}.values():
+        try:
+            building.check(cell.config)
+        except ConfigError as error:
+            raise ConfigError(f"{path}: {' '.join(cell.group)}: {error}") from error
+    named = {key: tuple((plan.evaluate or {}).get(key, ())) for key in ("metrics", "extractors")}
+    try:
+        Protocol(metrics=named["metrics"], extractor_kinds=named["extractors"]).check()
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
 #: The keys of a sweep: type, and default where it may be left out.
 _KEYS: dict[str, tuple[Any, Any]] = {
     "name": (str, "sweep"),
@@ -96,8 +121,13 @@ _KEYS: dict[str, tuple[Any, Any]] = {
     "seeds": (list[int], [0]),
     "evaluate": (dict[str, Any] | None, None),
 }
-_EVALUATE: dict[str, Any] = {"metrics": list[str], "count": int, "extractors": list[str]}
-_OPTIONS = {"metrics": "--metric", "count": "--count", "extractors": "--extractor"}
+#: The keys of `evaluate`: type, option of the command.
+_EVALUATE: dict[str, tuple[Any, str]] = {
+    "metrics": (list[str], "--metric"),
+    "count": (int, "--count"),
+    "extractors": (list[str], "--extractor"),
+}
+_COUNTS = range(10, 1_000_001)  # those of --count
 
 
 def parse(values: Any) -> Plan:
@@ -119,6 +149,9 @@ def parse(values: Any) -> Plan:
     if not given["seeds"] or len(set(given["seeds"])) < len(given["seeds"]):
         raise ConfigError(f"`seeds` should be different. Received: {shown(given['seeds'])}.")
     axes = given["axes"]
+    for table in (given["set"], *(choice for axis in axes.values() for choice in axis.values())):
+        if "seed" in table:
+            raise ConfigError("`seed` is set by `seeds: [...]` alone. Received: another one.")
     for text in (given["name"], *axes, *(name for choices in axes.values() for name in choices)):
         if not _NAME.fullmatch(text):
             raise ConfigError(
@@ -129,7 +162,7 @@ def parse(values: Any) -> Plan:
         if not choices:
             raise ConfigError(f"`axes.{axis}` should have at least one choice.")
     cells = _cells(given["recipes"], given["set"], axes, given["seeds"])
-    return Plan(given["name"], tuple(axes), axes, _arguments(given["evaluate"]), cells)
+    return Plan(given["name"], tuple(axes), axes, _checked(given["evaluate"]), cells)
 
 
 def _check_keys(what: str, values: Mapping[str, Any], known: Mapping[str, Any]) -> None:
@@ -162,14 +195,27 @@ def _cells(
     )
 
 
-def _arguments(evaluate: dict[str, Any] | None) -> tuple[str, ...] | None:
-    """The options of `keras-gan evaluate`."""
+def _checked(evaluate: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What `evaluate` says, with the types that it should have."""
     if evaluate is None:
         return None
     _check_keys("`evaluate`", evaluate, _EVALUATE)
-    arguments = []
+    checked = {
+        key: check_value(f"evaluate.{key}", value, _EVALUATE[key][0])
+        for key, value in evaluate.items()
+    }
+    if checked.get("count", _COUNTS[0]) not in _COUNTS:
+        raise ConfigError(
+            f"`evaluate.count` should be {_COUNTS[0]} to {_COUNTS[-1]:,}. "
+            f"Received: {checked['count']}."
+        )
+    return checked
+
+
+def arguments(evaluate: dict[str, Any]) -> list[str]:
+    """The options of `keras-gan evaluate`."""
+    found = []
     for key, value in evaluate.items():
-        checked = check_value(f"evaluate.{key}", value, _EVALUATE[key])
-        each = checked if isinstance(checked, list) else [checked]
-        arguments += [f"{_OPTIONS[key]}={one}" for one in each]
-    return tuple(arguments)
+        each = value if isinstance(value, list) else [value]
+        found += [f"{_EVALUATE[key][1]}={one}" for one in each]
+    return found

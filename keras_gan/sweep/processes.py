@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
+import shutil
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from keras_gan.errors import ConfigError, KerasGanError, RunError
 from keras_gan.files import disk_error, write_text
-from keras_gan.launching import THREADS
+from keras_gan.launching import THREADS, gpus
 from keras_gan.runs import FACTS, Run
-from keras_gan.sweep.plan import Cell, Plan
+from keras_gan.sweep.plan import Cell, Plan, arguments
 
 RUNS = "runs"
 _CONFIGS, _LOGS, _EVALUATED = "configs", "logs", "evaluated"
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Sweeping:
@@ -42,7 +44,9 @@ class Sweeping:
     def __init__(self, plan: Plan, out: Path):
         self.plan, self.out = plan, out
         self._running: set[subprocess.Popen] = set()
-        self._stopped = threading.Event()
+        #: The signal that has ended it; None where none has.
+        self.stopped_by: int | None = None
+        self._gpus: queue.SimpleQueue[str] = queue.SimpleQueue()
         for cell in plan.cells:
             file = self._config(cell)
             if file.exists() and file.read_text("utf-8") != cell.config.to_yaml():
@@ -66,16 +70,22 @@ class Sweeping:
     def play(self, processes: int, tell: Callable[[Cell, str], None]) -> dict[str, str]:
         """Does what is left to do, `processes` at a time.
 
-        SIGINT and SIGTERM are handed on: each run ends with a checkpoint.
+        SIGINT and SIGTERM, and a terminal's end, are handed on: each run ends with a checkpoint.
 
         Args:
-            processes: how many at a time; they share the cores.
+            processes: how many at a time; they share the cores, and have a GPU each where
+                there are any.
             tell: is told what happens to a cell.
 
         Returns:
             {name of a cell: why it has no result}, for those that failed or were not begun.
+
+        Raises:
+            ConfigError: there are GPUs, but fewer than processes.
         """
         failed = {}
+        if processes > 1:
+            self._deal_out(gpus(), processes)
         environment = self._environment(processes)
         with self._forwarded(), ThreadPoolExecutor(processes) as pool:
             jobs = {pool.submit(self._done, c, environment, tell): c for c in self.plan.cells}
@@ -84,10 +94,15 @@ class Sweeping:
                     failed[jobs[job].name] = problem
         return failed
 
-    @property
-    def stopped(self) -> bool:
-        """Whether a signal has ended it."""
-        return self._stopped.is_set()
+    def _deal_out(self, names: list[str], processes: int) -> None:
+        """A GPU for each process: TensorFlow takes all memory of those that it sees."""
+        if 0 < len(names) < processes:
+            raise ConfigError(
+                f"--processes should be at most the number of GPUs, {len(names)}, or have none: "
+                f"CUDA_VISIBLE_DEVICES=-1. Received: {processes}."
+            )
+        for name in names[:processes]:
+            self._gpus.put(name)
 
     def _environment(self, processes: int) -> dict[str, str]:
         """Their share of threads and memory, and no options but those of the sweep."""
@@ -113,24 +128,37 @@ class Sweeping:
         log = self.out / _LOGS / f"{cell.name}.txt"
         log.parent.mkdir(parents=True, exist_ok=True)
         for what, find in (("fit", self._fit), ("evaluate", self._evaluate)):
-            arguments = find(cell)
-            if arguments is None:
+            command = find(cell)
+            if command is None:
                 continue
-            if self.stopped:
+            if self.stopped_by:
                 return "stopped"
-            tell(cell, " ".join(arguments[:2]) if arguments[1] == "--resume" else what)
-            with open(log, "ab") as file:
-                code = self._called(arguments, environment, file)
+            tell(cell, " ".join(command[:2]) if command[1] == "--resume" else what)
+            with open(log, "ab") as file, self._device() as device:
+                code = self._called(command, environment | device, file)
             if code:
-                return "stopped" if self.stopped else f"{what}: {_last_line(log)}"
+                return "stopped" if self.stopped_by else f"{what}: {_last_line(log)}"
             if what == "evaluate":
-                write_text(self._evaluated(cell), "\n".join(self.plan.evaluate))
+                write_text(self._evaluated(cell), "\n".join(arguments(self.plan.evaluate)))
         tell(cell, "done")
         return None
 
-    def _called(self, arguments: Sequence[str], environment: dict[str, str], log) -> int:
+    @contextlib.contextmanager
+    def _device(self) -> Iterator[dict[str, str]]:
+        """The environment of a process that has a GPU to itself, where they were dealt out."""
+        try:
+            mine = self._gpus.get_nowait()
+        except queue.Empty:
+            yield {}
+            return
+        try:
+            yield {"CUDA_VISIBLE_DEVICES": mine}
+        finally:
+            self._gpus.put(mine)
+
+    def _called(self, command: Sequence[str], environment: dict[str, str], log) -> int:
         process = subprocess.Popen(
-            [sys.executable, "-m", "keras_gan", *arguments],
+            [sys.executable, "-m", "keras_gan", *command],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -138,7 +166,7 @@ class Sweeping:
             start_new_session=True,  # signals come from here only, and once
         )
         self._running.add(process)
-        if self.stopped:  # a signal that came between the start and the line above
+        if self.stopped_by:  # a signal that came between the start and the line above
             process.terminate()
         code = process.wait()
         self._running.discard(process)
@@ -148,6 +176,9 @@ class Sweeping:
         """The arguments that begin or go on with a run; None where it has come to its end."""
         path = self.run(cell)
         if not (path / FACTS).exists():
+            # Of a run that was killed while its folder was made: there is nothing in it yet.
+            if not any(path.glob("checkpoints/*")):
+                shutil.rmtree(path, ignore_errors=True)
             return ["fit", str(self._config(cell)), "--run-dir", str(path)]
         run = Run(path)
         return None if run.iteration >= run.total_steps else ["fit", "--resume", str(path)]
@@ -156,11 +187,11 @@ class Sweeping:
         """The arguments that evaluate a run; None where that was done after its last step."""
         if self.plan.evaluate is None:
             return None
-        arguments = [*self.plan.evaluate]
+        options = arguments(self.plan.evaluate)
         done = self._evaluated(cell)
-        if done.exists() and done.read_text("utf-8") == "\n".join(arguments):
+        if done.exists() and done.read_text("utf-8") == "\n".join(options):
             return None
-        return ["evaluate", str(self.run(cell)), *arguments]
+        return ["evaluate", str(self.run(cell)), *options]
 
     def _evaluated(self, cell: Cell) -> Path:
         return self.out / _EVALUATED / f"{cell.name}.txt"
@@ -168,11 +199,11 @@ class Sweeping:
     @contextlib.contextmanager
     def _forwarded(self) -> Iterator[None]:
         def forward(number, frame):
-            self._stopped.set()
+            self.stopped_by = number
             for process in list(self._running):
-                process.send_signal(number)
+                process.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
 
-        before = {n: signal.signal(n, forward) for n in (signal.SIGINT, signal.SIGTERM)}
+        before = {n: signal.signal(n, forward) for n in _SIGNALS}
         try:
             yield
         finally:

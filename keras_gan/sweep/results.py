@@ -88,10 +88,10 @@ def _last_values(run: Run) -> dict[str, float]:
     return {k: float(v) for k, v in last if isinstance(v, int | float) and k != "iteration"}
 
 
-def metrics(rows: Sequence[Row]) -> dict[str, str]:
+def metrics(plan: Plan, rows: Sequence[Row]) -> dict[str, str]:
     """{metric of the table: which is better}: those of `evaluate`, else those of training."""
     better: dict[str, str] = {}
-    for row in rows:
+    for row in rows if plan.evaluate is not None else ():
         for run in row.runs:
             with contextlib.suppress(OSError, ValueError, KeyError):
                 told = json.loads((run.path / "evaluation" / "evaluation.json").read_text("utf-8"))
@@ -120,7 +120,7 @@ def as_json(plan: Plan, rows: Sequence[Row]) -> list[dict]:
 
 def table(plan: Plan, rows: Sequence[Row]) -> list[tuple[str, ...]]:
     """Rows of cells, the first one their titles."""
-    names = metrics(rows)
+    names = metrics(plan, rows)
     titles = ("recipe", *plan.axes, "seeds", *(n.removeprefix(_EVALUATED) for n in names))
     return [
         titles,
@@ -181,7 +181,7 @@ def _problems(rows: Sequence[Row]) -> str:
 
 
 def _html_table(plan: Plan, rows: Sequence[Row]) -> str:
-    names = metrics(rows)
+    names = metrics(plan, rows)
     best = {name: _best(rows, name, better) for name, better in names.items()}
     lines = ["<tr>" + "".join(f"<th>{html.escape(t)}</th>" for t in table(plan, rows)[0]) + "</tr>"]
     for row in rows:

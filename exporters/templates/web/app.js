@@ -1,13 +1,16 @@
 // A generator of images, run by ONNX Runtime Web: seed, label, truncation and directions in,
 // pictures out. Everything lies beside this file.
 
-import * as ort from "./ort.wasm.min.mjs";
+import * as ort from "./ort.js";
 
 const GRID = 6; // images a side
 const FARTHEST = 4; // of a slider, in standard deviations of a latent's component
 
 ort.env.wasm.numThreads = 1; // more need headers that few static hosts send
-ort.env.wasm.wasmPaths = new URL("./", import.meta.url).href;
+ort.env.wasm.wasmPaths = {
+  mjs: new URL("./ort-wasm.js", import.meta.url).href,
+  wasm: new URL("./ort.wasm", import.meta.url).href,
+};
 
 const get = (id) => document.getElementById(id);
 
@@ -47,13 +50,13 @@ async function generate(session, model, latent, label) {
   return (await session.run(inputs)).images.data;
 }
 
-// Images in [-1, 1], side by side, onto a canvas.
+// Images in [-1, 1], side by side with a line between, onto a canvas.
 function show(canvas, model, images, columns) {
   const [height, width, channels] = model.image_shape;
   const count = images.length / (height * width * channels);
   const rows = Math.ceil(count / columns);
-  canvas.width = columns * width;
-  canvas.height = rows * height;
+  canvas.width = columns * (width + 1) - 1;
+  canvas.height = rows * (height + 1) - 1;
   const context = canvas.getContext("2d");
   for (let n = 0; n < count; n++) {
     const tile = context.createImageData(width, height);
@@ -64,15 +67,20 @@ function show(canvas, model, images, columns) {
       }
       tile.data[4 * pixel + 3] = 255;
     }
-    context.putImageData(tile, (n % columns) * width, Math.floor(n / columns) * height);
+    const left = (n % columns) * (width + 1), top = Math.floor(n / columns) * (height + 1);
+    context.putImageData(tile, left, top);
   }
 }
 
+// A row of the panel: a name, a control, and beside a slider its value.
 function control(name, element) {
   const label = document.createElement("label");
+  const value = document.createElement("output");
   label.textContent = name;
   label.htmlFor = element.id = name.toLowerCase().replaceAll(" ", "-");
-  get("controls").append(label, element);
+  get("controls").append(label, element, value);
+  element.show = () => { value.textContent = element.type === "range" ? element.value : ""; };
+  element.show();
   return element;
 }
 
@@ -83,13 +91,14 @@ function input(name, settings) {
 function build(model) {
   const controls = {
     seed: input("Seed", { type: "number", min: 0, max: 2 ** 31 - 1, value: 0 }),
-    truncation: input("Truncation", { type: "range", min: 0, max: 1.5, step: 0.05, value: 1 }),
   };
   if (model.class_names) {
     const select = document.createElement("select");
     model.class_names.forEach((name, n) => select.add(new Option(name, n)));
     controls.label = control("Label", select);
   }
+  controls.truncation =
+    input("Truncation", { type: "range", min: 0, max: 1.5, step: 0.05, value: 1 });
   controls.directions = model.directions.map((_, n) =>
     input(`Direction ${n + 1}`, {
       type: "range", min: -FARTHEST, max: FARTHEST, step: 0.05, value: 0,
@@ -142,10 +151,17 @@ async function main() {
     }
   }
 
-  for (const element of [controls.seed, controls.truncation, controls.label]) {
-    if (element) element.addEventListener("input", () => asked(true));
+  const everywhere = [controls.seed, controls.label, controls.truncation].filter(Boolean);
+  for (const element of [...everywhere, ...controls.directions]) {
+    element.addEventListener("input", () => {
+      element.show();
+      asked(everywhere.includes(element));
+    });
   }
-  for (const slider of controls.directions) slider.addEventListener("input", () => asked(false));
+  get("back").addEventListener("click", () => {
+    for (const slider of controls.directions) { slider.value = 0; slider.show(); }
+    asked(false);
+  });
   await asked(true);
   document.body.dataset.ready = "yes";
 }
