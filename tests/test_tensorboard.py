@@ -10,7 +10,6 @@ import sys
 import time
 import urllib.parse
 import urllib.request
-from pathlib import Path
 
 import pytest
 from conftest import QUICK
@@ -56,10 +55,18 @@ def board(plain_run, tmp_path_factory):
     fitted = invoke(*fit, "--epochs", EPOCHS)
     assert fitted.exit_code == 0, fitted.stderr
     (command,) = re.findall(r"watch +tensorboard (.*)", fitted.stderr)
-    program = str(Path(sys.executable).with_name("tensorboard"))
     with open(folder / "log", "w") as log:
         server = subprocess.Popen(
-            [program, *command.split(), "--host=127.0.0.1", "--port=0"], stderr=log, stdout=log
+            [
+                sys.executable,
+                "-m",
+                "tensorboard.main",
+                *command.split(),
+                "--host=127.0.0.1",
+                "--port=0",
+            ],
+            stderr=log,
+            stdout=log,
         )
     try:
         deadline = time.monotonic() + 120
