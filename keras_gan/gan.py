@@ -548,9 +548,15 @@ class GAN(keras.Model):
         which need no labels then.
 
         Args:
-            images: (n, ...), float in [-1, 1] or uint8.
-            labels: int (n,).
+            images: (n, *sample_shape), float in [-1, 1] or uint8.
+            labels: int (n,), of the classes of D's `class_logits`.
+
+        Raises:
+            ConfigError: images or labels of another form, or a G that takes labels.
         """
+        if self.conditional:
+            raise ConfigError("Where G takes labels, every image of a batch needs its own.")
+        players.check_known(self.discriminator, self.generator.output_shape[1:], images, labels)
         self._known = tf.constant(images), tf.constant(labels, tf.int32)
 
     def _drawn_known(self, real_images, use):

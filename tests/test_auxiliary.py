@@ -181,6 +181,23 @@ def test_labelled_images_alone_teach_the_classes():
         assert np.array_equal(image, IMAGES[label])  # of the first three, label = row
 
 
+@pytest.mark.parametrize(
+    "conditioning, images, labels, message",
+    [
+        ("classifier", IMAGES[:3], LABELS[:3], "Where G takes labels, every image"),
+        ("none", IMAGES[:3, :4], LABELS[:3], r"shape \(n, 8, 8, 1\). Received: \(3, 4, 8, 1\)"),
+        ("none", IMAGES[:0], LABELS[:0], r"shape \(n, 8, 8, 1\)"),
+        ("none", IMAGES[:3], LABELS[:2], r"ids from 0 to 2, int \(3,\). Received: int32 \(2,\)"),
+        ("none", IMAGES[:3], LABELS[:3] * 1.0, "Received: float64"),
+        ("none", IMAGES[:3], LABELS[:3] + 1, "from 0 to 2.*, 1 to 3"),
+        ("none", IMAGES[:3], LABELS[:3] - 1, "from 0 to 2.*, -1 to 1"),
+    ],
+)
+def test_images_that_can_not_be_known(conditioning, images, labels, message):
+    with pytest.raises(ConfigError, match=message):
+        game(conditioning).know(images, labels)
+
+
 def test_the_discriminators_average_follows_it():
     gan = game(options={"discriminator_ema_decay": 0.5})
     assert gan.classifier is gan.discriminator_ema
@@ -249,6 +266,7 @@ def test_losses_that_there_are_not(given, message):
          "labels that D does not see"),
         ({"network.conditioning": "classifier", "training.packing": 2}, "no auxiliary.classifier"),
         ({"data.labels_per_class": 3}, "no effect without auxiliary.classifier"),
+        ({"training.discriminator_ema_decay": 0.9}, "no effect without auxiliary.classifier"),
         ({"data.labels_per_class": 3, "network.conditioning": "classifier"},
          "needs network.conditioning=none"),
     ],

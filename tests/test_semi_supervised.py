@@ -78,6 +78,11 @@ def test_the_test_error_is_logged_and_evaluated(semi_run, cli, monkeypatch, tmp_
     assert sorted(found["by_class"]) == list("0123456789")
 
 
+def test_few_labels_do_not_keep_rows_from_being_inverted(semi_run, cli):
+    done = cli("invert", semi_run, "test[:2]", "--steps=2", "--restarts=1")
+    assert done.exit_code == 0, done.stderr
+
+
 def test_a_run_without_a_classifier_says_so(plain_run, cli):
     done = cli("evaluate", plain_run, "--metric=test_error", "--extractor=pixels", "--count=50")
     assert done.exit_code == 1

@@ -41,8 +41,9 @@ from keras_gan.errors import KerasGanError
     "--metric",
     "metrics",
     multiple=True,
-    help="frechet, kernel, fidelity, score, modes, classes, diversity, neighbours, parzen; "
-    "of points mixture, divergence, energy, diversity. Repeatable; by default all that fit.",
+    help="frechet, kernel, fidelity, score, modes, classes, diversity, neighbours, parzen, "
+    "test_error; of points mixture, divergence, energy, diversity. Repeatable; by default all that "
+    "fit.",
 )
 @click.option(
     "--extractor",

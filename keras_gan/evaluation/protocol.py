@@ -218,7 +218,7 @@ def _drawn(
         cache=Cache(train, test),
         against=protocol.against,
         seen=seen,
-        classify=_classifier(run),
+        classify=_classifier(run) if train.class_names == run.class_names else None,
     )
 
 
