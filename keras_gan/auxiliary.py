@@ -123,6 +123,37 @@ class FeatureMatching(Auxiliary):
         return tf.reduce_mean(tf.math.squared_difference(*means))
 
 
+def discriminator_losses(
+    losses: Iterable[Auxiliary],
+    real: Outputs,
+    real_labels: tf.Tensor | None,
+    fake: Outputs,
+    fake_labels: tf.Tensor | None,
+) -> dict[str, tf.Tensor]:
+    """D's weighted losses by the names under which they are logged. Args as theirs."""
+    return {
+        f"auxiliary/{loss.name}/discriminator": loss.weight
+        * loss.discriminator_loss(real, real_labels, fake, fake_labels)
+        for loss in losses
+        if loss.of_discriminator
+    }
+
+
+def generator_losses(
+    losses: Iterable[Auxiliary],
+    real: Outputs | None,
+    fake: Outputs,
+    fake_labels: tf.Tensor | None,
+) -> dict[str, tf.Tensor]:
+    """G's, as `discriminator_losses`."""
+    return {
+        f"auxiliary/{loss.name}/generator": loss.weight
+        * loss.generator_loss(real, fake, fake_labels)
+        for loss in losses
+        if loss.of_generator
+    }
+
+
 def _cross_entropy(class_logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """The mean over rows with a label, in nats; 0 where there is none."""
     known = tf.cast(labels >= 0, tf.float32)
