@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import QUICK, invoke, npz
 
-from keras_gan import load, sampling
+from keras_gan import load, pictures, sampling
 from keras_gan.errors import ConfigError
 
 VECTORS = np.random.default_rng(1).normal(size=(40, 3)).astype("float32")
@@ -84,6 +84,18 @@ def test_an_unconditional_run_has_no_labels(plain_run, cli):
         done = cli("sample", plain_run, *options)
         assert done.exit_code == 2
         assert "was trained without labels" in done.stderr
+
+
+def test_all_classes_alike_need_a_class_for_every_image(cli):
+    balanced = "--set=training.label_sampling=balanced"
+    for labels, said in (
+        ({}, "needs a class for every sample"),
+        ({"labels": VECTORS}, "needs a class for every sample"),
+        ({"labels": np.arange(40) % 3}, "dry run"),
+    ):
+        data = npz(Path("a.npz"), **labels)
+        done = cli("fit", "digits", "--data", data, "--batch-size=20", "--dry-run", balanced)
+        assert said in done.stderr
 
 
 def test_conditions_are_not_for_runs_with_classes(conditional_run, cli):
@@ -164,6 +176,34 @@ def test_evaluation_and_export_of_vectors(vector_run, cli, monkeypatch, tmp_path
     done = cli("evaluate", vector_run, "--count=40", "--against=train", *metrics)
     assert done.exit_code == 0, done.stderr
     assert "were not asked for by classes" in done.stderr
-    assert cli("export", vector_run, "--format=onnx", "--out=e").exit_code == 0
+    formats = [f"--format={kind}" for kind in ("onnx", "litert", "keras", "saved_model")]
+    done = cli("export", vector_run, *formats, "--out=e")  # each compared with Keras
+    assert done.exit_code == 0, done.stderr
     inputs = json.loads(Path("e/export.json").read_text())["inputs"]
     assert inputs["labels"] == {"shape": [None, 3], "dtype": "float32"}
+
+
+@pytest.mark.parametrize(
+    "networks",
+    [
+        ["network.generator.conditional_batch_norm=true", *(s[6:] for s in QUICK[:2])],
+        ["network.family=resnet", "network.generator.width=2", "network.discriminator.width=2"],
+    ],
+)
+def test_batch_norm_takes_vectors_from_fit_to_export(networks, cli):
+    data = npz(Path("a.npz"), labels=VECTORS)
+    settings = ["network.conditioning=projection", *networks]
+    done = cli("fit", "digits", "--data", data, "--run-dir=run", "--epochs=1", "--batch-size=20",
+               *(f"--set={one}" for one in settings), *QUICK[2:])  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    np.save("c.npy", np.stack([VECTORS[0], 3 * VECTORS[1]]))
+    assert cli("sample", "run", "--condition=c.npy", "--count=2", "--out=a.npz").exit_code == 0
+    made = arrays("a.npz")
+    network = load("run").generator
+    inputs = {"latent": made["latents"], "labels": made["labels"]}
+    wanted = pictures.to_uint8(np.asarray(network(inputs, training=False)))
+    np.testing.assert_array_equal(made["images"], wanted)
+    swapped = network({**inputs, "labels": made["labels"][::-1]}, training=False)
+    assert not np.allclose(swapped, network(inputs, training=False), atol=1e-4)
+    done = cli("export", "run", "--format=onnx", "--out=e")
+    assert done.exit_code == 0, done.stderr

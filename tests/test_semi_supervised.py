@@ -78,6 +78,17 @@ def test_the_test_error_is_logged_and_evaluated(semi_run, cli, monkeypatch, tmp_
     assert sorted(found["by_class"]) == list("0123456789")
 
 
+def test_a_resumed_run_knows_the_same_labels(semi_run, cli):
+    """Bit for bit: the labelled images and their draws, D's average, what was logged."""
+    assert cli("fit", "digits", "--run-dir=run", "--epochs=1", *QUICK, *SEMI).exit_code == 0
+    done = cli("fit", "--resume=run", "--epochs=2")
+    assert done.exit_code == 0, done.stderr
+    whole, resumed = load(semi_run), load("run")
+    for one, other in zip(whole.gan.get_weights(), resumed.gan.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert whole.last_metrics() == resumed.last_metrics()
+
+
 def test_few_labels_do_not_keep_rows_from_being_inverted(semi_run, cli):
     done = cli("invert", semi_run, "test[:2]", "--steps=2", "--restarts=1")
     assert done.exit_code == 0, done.stderr
