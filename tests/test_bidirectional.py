@@ -8,6 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
+from test_gan import policy
 
 from keras_gan import load, networks, objectives, players
 from keras_gan.errors import ConfigError, ExportError
@@ -116,6 +117,22 @@ def test_parts_of_a_minibatch_make_the_update_of_the_whole():
         found.append(gan.get_weights())
     for whole, in_parts in zip(*found, strict=True):
         assert np.allclose(whole, in_parts, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_pairs_in_half_precision_under_xla(precision):
+    with policy(precision):
+        gan = bidirectional(penalties={"r1": {"weight": 0.1}})
+    networks_ = [gan.generator, gan.encoder, gan.discriminator]
+    before = [values(network) for network in networks_]
+    step = tf.function(gan.train_step, jit_compile=True)
+    for _ in range(10):  # the first ones may overflow, and lower the loss scale
+        gan.reset_metrics()
+        report = step(tf.constant(IMAGES))
+    assert all(np.isfinite(value) for value in report.values())
+    for start, network in zip(before, networks_, strict=True):
+        assert moved(start, network)
+        assert all(np.isfinite(value).all() for value in values(network))
 
 
 def test_the_averaged_encoder_follows_and_is_saved(tmp_path):
