@@ -108,7 +108,8 @@ class FeatureMatching(Auxiliary):
         alone: G minimises this, and not the game's loss, as in the paper.
 
     Source: Salimans 2016, section 3.1. Departure: the mean of squares over features in place
-    of their sum (as in the code published with it), so that a weight serves all widths.
+    of their sum (as in the code published with it), so that a weight serves all widths. Where a
+    minibatch is played in parts or by several replicas, means are those of each part.
     """
 
     alone: bool = False
