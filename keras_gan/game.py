@@ -105,6 +105,9 @@ class Game(keras.Model):
         if encoder is not None:
             self.inverter({"images": made})
 
+    # Keras saves each network under the first public name that leads to it, in the alphabet's
+    # order: these three come after those of the networks themselves.
+
     @property
     def sampler(self) -> keras.Model:
         """The generator to draw samples with: the averaged one where there is one."""
@@ -116,7 +119,7 @@ class Game(keras.Model):
         return self.encoder if self.encoder_ema is None else self.encoder_ema
 
     @property
-    def classifier(self) -> keras.Model:
+    def recogniser(self) -> keras.Model:
         """The discriminator to ask for classes: the averaged one where there is one."""
         return self.discriminator if self.discriminator_ema is None else self.discriminator_ema
 

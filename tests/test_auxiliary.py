@@ -217,7 +217,7 @@ def test_all_losses_at_once_in_any_precision_under_xla(precision):
     assert all(np.isfinite(value) for value in said.values())
     # Chance has log 3 = 1.1; three grey levels are told apart from two images of each.
     assert said["auxiliary/classifier/discriminator"] < 0.3
-    told = gan.classifier({"images": images}, training=False)["class_logits"]
+    told = gan.recogniser({"images": images}, training=False)["class_logits"]
     assert (np.argmax(told, axis=1) == LABELS).mean() > 0.9
 
 
@@ -231,14 +231,14 @@ def test_a_discriminator_of_classes_is_held_out_like_any_other():
 
 def test_the_discriminators_average_follows_it():
     gan = game(options={"discriminator_ema_decay": 0.5})
-    assert gan.classifier is gan.discriminator_ema
+    assert gan.recogniser is gan.discriminator_ema
     start = gan.discriminator.get_weights()
     gan.train_step((IMAGES, LABELS))
     end = gan.discriminator.get_weights()
     # After the first round the decay is (1 + 0) / (10 + 0).
-    for average, a, b in zip(gan.classifier.get_weights(), start, end, strict=True):
+    for average, a, b in zip(gan.recogniser.get_weights(), start, end, strict=True):
         np.testing.assert_allclose(average, 0.1 * a + 0.9 * b, atol=1e-6)
-    assert game().classifier is not None
+    assert game().recogniser is not None
 
 
 # ------------------------------------------------------------------ order of the data

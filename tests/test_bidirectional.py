@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import onnxruntime
@@ -143,6 +144,8 @@ def test_the_averaged_encoder_follows_and_is_saved(tmp_path):
     for mean, before, now in zip(values(gan.inverter), start, values(gan.encoder), strict=True):
         assert np.allclose(mean, before + 0.9 * (now - before), atol=1e-6)
     gan.save_weights(tmp_path / "a.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5") as file:
+        assert {"encoder", "encoder_ema"} < set(file)
     other = GAN.from_config(gan.get_config())
     other.load_weights(tmp_path / "a.weights.h5")
     assert not moved(values(gan.encoder), other.encoder)
