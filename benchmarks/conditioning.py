@@ -1,30 +1,32 @@
 """Label accuracy, per-class figures, Frechet distance and recall with each way of conditioning.
 
-    python benchmarks/conditioning.py FOLDER --data-dir DIR [--epochs N] [--only NAME ...]
-        [--set path=value ...]
+    python benchmarks/conditioning.py FOLDER [--data-dir DIR] [--epochs N] [--only NAME ...]
+        [--count 10000] [--set path=value ...]
 
 Each way is the recipe `mnist_conditional` with other labels in the networks, trained in
-FOLDER/NAME and evaluated with 10,000 samples (`--count`). After each one a line is appended
-to FOLDER/conditioning.jsonl; what is there already is not done again.
+FOLDER/NAME and evaluated with `--count` samples. After each one a line is appended to
+FOLDER/conditioning.jsonl. What is there already is not done again, and a training that was
+broken off is gone on with. At the end two tables are printed: all ways, and each class.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
-from keras_gan import fit, load, load_config
-from keras_gan.config import override, parse_assignments
+from kept import Results, print_table, trained
+
+from keras_gan.config import parse_assignments
 from keras_gan.errors import KerasGanError
 from keras_gan.evaluation import protocol, report
 
 METRICS = ("frechet", "fidelity", "score", "classes")
+SHOWN = ("labels_", "fd_", "intra_fd_", "precision_", "recall_", "sure_")
 
 #: Settings of `mnist_conditional`; the recipe itself has projection.
-WAYS: dict[str, dict] = {
+WAYS: dict[str, dict[str, Any]] = {
     "concat": {"network.conditioning": "concat"},
     "projection": {},
     "classifier": {"network.conditioning": "classifier"},
@@ -32,26 +34,45 @@ WAYS: dict[str, dict] = {
 }
 
 
-def measure(name: str, options: argparse.Namespace) -> dict:
+def measure(name: str, folder: Path, count: int, settings: dict[str, Any]) -> dict[str, Any]:
     """Trains and evaluates one way, and returns its row."""
-    settings = {**WAYS[name], "data.directory": options.data_dir}
-    settings |= parse_assignments(options.set)
-    if options.epochs is not None:
-        settings["training.epochs"] = options.epochs
-    began = time.perf_counter()
-    run = fit(override(load_config("mnist_conditional"), settings), options.folder / name)
-    seconds = time.perf_counter() - began
-    run = load(run.path)
-    found = protocol.evaluate(run, protocol.Protocol(count=options.count, metrics=METRICS))
+    run, seconds = trained(folder / name, "mnist_conditional", {**WAYS[name], **settings})
+    found = protocol.evaluate(run, protocol.Protocol(count=count, metrics=METRICS))
     protocol.write(found)
     report.write(found)
-    row = {"conditioning": name, "seconds": round(seconds, 1)}
-    for figure in found.figures:
-        row[figure.name] = figure.value
-        if figure.by_class:
-            values = [value for value, _ in figure.by_class.values()]
-            row[f"{figure.name} by class"] = [min(values), max(values)]
-    return row | ({"problems": found.problems} if found.problems else {})
+    return {
+        "conditioning": name,
+        "seconds": seconds,
+        "figures": {f.name: f.value for f in found.figures},
+        "floors": {f.name: f.floor for f in found.figures if f.floor is not None},
+        "by_class": {
+            f.name: {kind: value for kind, (value, _) in f.by_class.items()}
+            for f in found.figures
+            if f.by_class
+        },
+        "problems": found.problems,
+    }
+
+
+def tables(rows: list[dict[str, Any]]) -> None:
+    """Prints what was found: a row a way, then a row a class."""
+    if not rows:
+        return
+    names = [n for prefix in SHOWN for n in rows[0]["figures"] if n.startswith(prefix)]
+    lines = [("", *names, "seconds")]
+    for row in rows:
+        cells = (f"{row['figures'][n]:.4g}" for n in names)
+        lines.append((row["conditioning"], *cells, f"{row['seconds'] or '-'}"))
+    floors = (f"{rows[0]['floors'][n]:.4g}" if n in rows[0]["floors"] else "" for n in names)
+    print_table([*lines, ("real images", *floors, "")])
+    for name in rows[0]["by_class"]:
+        classes = rows[0]["by_class"][name]
+        found = [
+            (row["conditioning"], *(f"{row['by_class'][name][kind]:.4g}" for kind in classes))
+            for row in rows
+        ]
+        print()
+        print_table([(name, *classes), *found])
 
 
 def main() -> None:
@@ -63,15 +84,16 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=WAYS, default=list(WAYS))
     parser.add_argument("--set", action="append", default=[])
     options = parser.parse_args()
-    results = options.folder / "conditioning.jsonl"
-    rows = [json.loads(line) for line in results.open()] if results.exists() else []
+    settings = {"data.directory": options.data_dir, **parse_assignments(options.set)}
+    if options.epochs is not None:
+        settings["training.epochs"] = options.epochs
+    results = Results(
+        options.folder / "conditioning.jsonl", {"count": options.count, "settings": settings}
+    )
     for name in options.only:
-        if name in {row["conditioning"] for row in rows}:
-            continue
-        row = measure(name, options)
-        with results.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-        print(json.dumps(row), flush=True)
+        if name not in {row["conditioning"] for row in results.rows}:
+            results.add(measure(name, options.folder, options.count, settings))
+    tables([row for row in results.rows if row["conditioning"] in options.only])
 
 
 if __name__ == "__main__":

@@ -1,54 +1,54 @@
-"""Test error with few labels: `mnist_semi` beside the same network trained on these labels alone.
+"""Error with few labels: `mnist_semi` beside the same network trained on these labels alone.
 
-    python benchmarks/semi_supervised.py FOLDER --data-dir DIR [--draws 3] [--epochs N]
-        [--steps N] [--set path=value ...]
+    python benchmarks/semi_supervised.py FOLDER [--data-dir DIR] [--draws 3] [--epochs N]
+        [--steps N] [--judged-by SPLIT] [--set path=value ...]
 
 Each draw of the labels (data.labels_seed = 0, 1, ...) trains a run in FOLDER/draw_N and a
 supervised baseline: the recipe's discriminator, noise, augmentation, optimizer and average, but
 only the cross entropy of the labelled images, for --steps updates. Seconds are those of the
-whole fit. After each one a line is appended to FOLDER/semi_supervised.jsonl; what is there
-already is not done again. No choice in either training looks at test images: errors are
-those of the last weights.
+whole `fit`. After each draw a line is appended to FOLDER/semi_supervised.jsonl; what is there
+already is not done again, and a training that was broken off is gone on with. Errors are those of
+the last weights: no choice in either training looks at them.
+
+Settings are chosen by other images than those that judge the chosen ones: with
+--judged-by 'train[50000:]' --set 'data.split=train[:50000]'.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import sys
-import time
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from kept import Results, print_table, trained
 
 from keras_gan import (
     augmentation,
     auxiliary,
     averages,
     building,
-    fit,
-    load,
-    load_config,
     load_source,
     players,
     sampling,
 )
 from keras_gan.batches import as_float
-from keras_gan.config import Config, override, parse_assignments
+from keras_gan.config import Config, parse_assignments
 from keras_gan.data import Source
 from keras_gan.errors import KerasGanError
 
 
-def test_error(network: keras.Model, test: Source) -> float:
-    """The share of test images whose class `network` does not tell."""
-    return float(np.mean(sampling.told_classes(network, test.images) != test.labels))
+def error_of(network: keras.Model, judge: Source) -> float:
+    """The share of images whose class `network` does not tell."""
+    return float(np.mean(sampling.told_classes(network, judge.images) != judge.labels))
 
 
-def supervised_error(config: Config, source: Source, test: Source, steps: int) -> float:
-    """The test error of the same discriminator, trained on the labelled images alone."""
+def supervised_error(config: Config, source: Source, judge: Source, steps: int) -> float:
+    """The error of the same discriminator, trained on the labelled images alone."""
     known = np.flatnonzero(source.labels >= 0)
     images, labels = as_float(source.images[known]), tf.constant(source.labels[known])
     keras.utils.set_random_seed(config.seed)
@@ -79,27 +79,38 @@ def supervised_error(config: Config, source: Source, test: Source, steps: int) -
 
     for step in range(steps):
         update(tf.constant(step))
-    return test_error(average if decay else network, test)
+    return error_of(average if decay else network, judge)
 
 
-def measure(draw: int, options: argparse.Namespace) -> dict:
+def measure(draw: int, options: argparse.Namespace, settings: dict[str, Any]) -> dict[str, Any]:
     """Trains both with one draw of the labels, and returns their row."""
-    settings = {"data.directory": options.data_dir, "data.labels_seed": draw}
-    settings |= parse_assignments(options.set)
-    if options.epochs is not None:
-        settings["training.epochs"] = options.epochs
-    config = override(load_config("mnist_semi"), settings)
-    test = load_source(dataclasses.replace(config.data, split="test", labels_per_class=None))
-    source = load_source(config.data)
-    began = time.perf_counter()
-    run = load(fit(config, options.folder / f"draw_{draw}").path)
+    settings = {**settings, "data.labels_seed": draw}
+    run, seconds = trained(options.folder / f"draw_{draw}", "mnist_semi", settings)
+    whole = dataclasses.replace(run.config.data, labels_per_class=None)
+    judge = load_source(dataclasses.replace(whole, split=options.judged_by))
+    source = load_source(run.config.data)
     return {
         "draw": draw,
         "labels": int((source.labels >= 0).sum()),
-        "seconds": round(time.perf_counter() - began, 1),
-        "test_error": test_error(run.gan.classifier, test),
-        "supervised_test_error": supervised_error(config, source, test, options.steps),
+        "images": source.num_samples,
+        "seconds": seconds,
+        "error": error_of(run.gan.recogniser, judge),
+        "supervised_error": supervised_error(run.config, source, judge, options.steps),
     }
+
+
+def table(rows: list[dict[str, Any]]) -> None:
+    """Prints a row a draw, and means with their standard deviation over draws."""
+    names = ("error", "supervised_error")
+    lines = [("draw", "labels", *(f"{name}, %" for name in names), "seconds")]
+    for row in sorted(rows, key=lambda row: row["draw"]):
+        errors = (f"{100 * row[name]:.2f}" for name in names)
+        lines.append((str(row["draw"]), str(row["labels"]), *errors, f"{row['seconds'] or '-'}"))
+    found = 100 * np.array([[row[name] for name in names] for row in rows])
+    lines.append(("mean", "", *(f"{mean:.2f}" for mean in found.mean(axis=0)), ""))
+    if len(found) > 1:
+        lines.append(("std", "", *(f"{std:.2f}" for std in found.std(axis=0, ddof=1)), ""))
+    print_table(lines)
 
 
 def main() -> None:
@@ -109,20 +120,17 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--steps", type=int, default=3000, help="of the supervised baseline")
+    parser.add_argument("--judged-by", default="test", help="the split whose errors are told")
     parser.add_argument("--set", action="append", default=[])
     options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
-    results = options.folder / "semi_supervised.jsonl"
-    rows = [json.loads(line) for line in results.open()] if results.exists() else []
-    for draw in sorted(set(range(options.draws)) - {row["draw"] for row in rows}):
-        rows.append(measure(draw, options))
-        with results.open("a") as file:
-            file.write(json.dumps(rows[-1]) + "\n")
-        print(json.dumps(rows[-1]), flush=True)
-    for name in ("test_error", "supervised_test_error"):
-        errors = 100 * np.array([row[name] for row in rows])
-        spread = f" ± {errors.std(ddof=1):.2f}" if len(errors) > 1 else ""
-        print(f"{name}: {errors.mean():.2f} %{spread} over {len(errors)} draws")
+    settings = {"data.directory": options.data_dir, **parse_assignments(options.set)}
+    if options.epochs is not None:
+        settings["training.epochs"] = options.epochs
+    given = {"judged_by": options.judged_by, "steps": options.steps, "settings": settings}
+    results = Results(options.folder / "semi_supervised.jsonl", given)
+    for draw in sorted(set(range(options.draws)) - {row["draw"] for row in results.rows}):
+        results.add(measure(draw, options, settings))
+    table(results.rows)
 
 
 if __name__ == "__main__":

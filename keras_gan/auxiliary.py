@@ -108,7 +108,8 @@ class FeatureMatching(Auxiliary):
         alone: G minimises this, and not the game's loss, as in the paper.
 
     Source: Salimans 2016, section 3.1. Departure: the mean of squares over features in place
-    of their sum (as in the code published with it), so that a weight serves all widths.
+    of their sum (as in the code published with it), so that a weight serves all widths. Where a
+    minibatch is played in parts or by several replicas, means are those of each part.
     """
 
     alone: bool = False
@@ -121,6 +122,37 @@ class FeatureMatching(Auxiliary):
     def generator_loss(self, real, fake, fake_labels):
         means = (tf.reduce_mean(outputs["features"], axis=0) for outputs in (real, fake))
         return tf.reduce_mean(tf.math.squared_difference(*means))
+
+
+def discriminator_losses(
+    losses: Iterable[Auxiliary],
+    real: Outputs,
+    real_labels: tf.Tensor | None,
+    fake: Outputs,
+    fake_labels: tf.Tensor | None,
+) -> dict[str, tf.Tensor]:
+    """D's weighted losses by the names under which they are logged. Args as theirs."""
+    return {
+        f"auxiliary/{loss.name}/discriminator": loss.weight
+        * loss.discriminator_loss(real, real_labels, fake, fake_labels)
+        for loss in losses
+        if loss.of_discriminator
+    }
+
+
+def generator_losses(
+    losses: Iterable[Auxiliary],
+    real: Outputs | None,
+    fake: Outputs,
+    fake_labels: tf.Tensor | None,
+) -> dict[str, tf.Tensor]:
+    """G's, as `discriminator_losses`."""
+    return {
+        f"auxiliary/{loss.name}/generator": loss.weight
+        * loss.generator_loss(real, fake, fake_labels)
+        for loss in losses
+        if loss.of_generator
+    }
 
 
 def _cross_entropy(class_logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

@@ -234,6 +234,11 @@ def check(config: Config) -> None:
     augmentation.check(config.training.flip, config.training.augment)
     build_game(config)
     build_optimizers(config)
+    _check_batch(config)
+    _check_classifier(config)
+
+
+def _check_batch(config: Config) -> None:
     packing, accumulate = config.training.packing, config.training.accumulate
     if config.training.batch_size % (packing * accumulate):
         raise ConfigError(
@@ -241,27 +246,35 @@ def check(config: Config) -> None:
             f"training.accumulate = {packing} x {accumulate}. "
             f"Received: {config.training.batch_size}."
         )
-    losses = {loss.name: loss for loss in build_auxiliary(config)}
-    if packing > 1 and (config.network.conditioning != "none" or "classifier" in losses):
+
+
+def _check_classifier(config: Config) -> None:
+    """Raises ConfigError where labels, who sees them and who tells them do not fit together."""
+    conditioning = config.network.conditioning
+    classifier = next((a for a in build_auxiliary(config) if a.name == "classifier"), None)
+    if config.training.packing > 1 and (conditioning != "none" or classifier):
         raise ConfigError(
             "`training.packing` above 1 needs network.conditioning=none and no "
             "auxiliary.classifier."
         )
-    if config.data.labels_per_class is not None:
-        if config.network.conditioning != "none":
+    if config.data.labels_per_class is not None and conditioning != "none":
+        raise ConfigError(
+            "`data.labels_per_class` leaves most samples without a label: it needs "
+            "network.conditioning=none."
+        )
+    for path, value in (
+        ("data.labels_per_class", config.data.labels_per_class),
+        ("training.discriminator_ema_decay", config.training.discriminator_ema_decay),
+    ):
+        if value and classifier is None:
             raise ConfigError(
-                "`data.labels_per_class` leaves most samples without a label: it needs "
-                "network.conditioning=none."
-            )
-        if "classifier" not in losses:
-            raise ConfigError(
-                "`data.labels_per_class` has no effect without auxiliary.classifier: set "
+                f"`{path}` has no effect without auxiliary.classifier: set "
                 "auxiliary.classifier.weight=1."
             )
-    shown = config.network.conditioning in ("concat", "projection")
-    if "classifier" in losses and (
-        config.network.conditioning == "concat" or (shown and losses["classifier"].k_plus_one)
-    ):
+    sees = conditioning == "concat" or (
+        conditioning == "projection" and classifier is not None and classifier.k_plus_one
+    )
+    if classifier is not None and sees:
         raise ConfigError(
             "`auxiliary.classifier` should tell labels that D does not see: set "
             "network.conditioning=classifier (or none, where only D is to know classes)."

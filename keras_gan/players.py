@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_gan.auxiliary import Auxiliary
@@ -93,6 +94,32 @@ def check_networks(generator: Any, discriminator: Any, packing: int, encoder: An
         raise ConfigError(
             f"The discriminator should take samples of shape {wanted} (the generator's, "
             f"packing={packing}{pairs}). Received: {seen}."
+        )
+
+
+def check_known(discriminator: keras.Model, sample_shape: tuple[int, ...], images, labels) -> None:
+    """Raises ConfigError unless there are some images, each with a class that D may tell.
+
+    Args:
+        discriminator: a player.
+        sample_shape: of one image.
+        images, labels: arrays, see `GAN.know`.
+    """
+    classes = named_outputs(output_of(discriminator)).get("class_logits")
+    if classes is None:
+        raise ConfigError("Labelled images are for a discriminator that returns `class_logits`.")
+    images, labels = np.asarray(images), np.asarray(labels)
+    if not len(images) or images.shape[1:] != tuple(sample_shape):
+        raise ConfigError(
+            f"Labelled images should be of shape (n, {', '.join(map(str, sample_shape))}). "
+            f"Received: {images.shape}."
+        )
+    count, fit = classes.shape[-1], labels.shape == (len(images),) and labels.dtype.kind in "iu"
+    if not (fit and ((labels >= 0) & (labels < count)).all()):
+        raise ConfigError(
+            f"Labels should be ids from 0 to {count - 1}, int ({len(images)},). "
+            f"Received: {labels.dtype} {labels.shape}"
+            f"{f', {labels.min()} to {labels.max()}' if fit else ''}."
         )
 
 

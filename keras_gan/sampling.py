@@ -106,15 +106,15 @@ def label_interpolation(
 
     Returns:
         As `sample`, with `labels` float32 (rows * steps, num_classes): mixes (1 - t) a + t b of
-        the classes' one-hot rows, ends included.
+        the classes' one-hot rows, ends included. Of a range of classes, each row has the next.
 
     Raises:
         ConfigError: as `sample`, or labels that are vectors.
     """
-    ends = [labels_of(run, 1, end) for end in (label, to_label)]
+    ends = [labels_of(run, rows, end) for end in (label, to_label)]
     t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]
-    start, end = (np.eye(run.num_classes, dtype=np.float32)[ids] for ids in ends)
-    mixes = np.tile((1 - t) * start + t * end, (rows, 1))
+    start, end = (np.eye(run.num_classes, dtype=np.float32)[ids][:, None] for ids in ends)
+    mixes = ((1 - t) * start + t * end).reshape(rows * steps, -1)
     latent = np.repeat(draw_latents(run.gan, rows, seed), steps, axis=0)
     mixing = building.generator_of_mixes(run.generator, run.config, run.num_classes)
     samples = run_batched(mixing, {"latent": latent, "labels": mixes})
@@ -138,11 +138,9 @@ def labels_of(run: Run, count: int, label: str | int | np.ndarray | None) -> np.
     if run.condition_dim is not None:
         given = run.conditions() if label is None else _checked_vectors(run, label)
         return given[turn % len(given)]
-    if label is None:
-        return (turn % run.num_classes).astype(np.int32)
     if isinstance(label, np.ndarray):
-        return label.astype(np.int32)
-    asked = class_ids(str(label), run.class_names)
+        return _checked_ids(run, label, count)
+    asked = range(run.num_classes) if label is None else class_ids(str(label), run.class_names)
     return np.array(asked, np.int32)[turn % len(asked)]
 
 
@@ -154,14 +152,15 @@ def class_ids(text: str, names: Sequence[str]) -> list[int]:
     """
     start, dots, end = text.partition("..")
     if text in names or not dots:
-        return [_class_id(text, names)]
-    first, last = _class_id(start, names), _class_id(end, names)
+        return [class_id(text, names)]
+    first, last = class_id(start, names), class_id(end, names)
     if first > last:
         raise ConfigError(f"A range of labels goes upwards: {end}..{start}. Received: {text}.")
     return list(range(first, last + 1))
 
 
-def _class_id(text: str, names: Sequence[str]) -> int:
+def class_id(text: str, names: Sequence[str]) -> int:
+    """The class of that name or id, or raises ConfigError."""
     if text in names:
         return names.index(text)
     if text.isdecimal() and int(text) < len(names):
@@ -170,6 +169,18 @@ def _class_id(text: str, names: Sequence[str]) -> int:
         f"There is no label `{text}`: it should be a class name or an id from 0 to "
         f"{len(names) - 1}.{suggestion(text, names)}"
     )
+
+
+def _checked_ids(run: Run, given: np.ndarray, count: int) -> np.ndarray:
+    wanted = f"ids from 0 to {run.num_classes - 1}, int ({count},)"
+    if given.shape != (count,) or given.dtype.kind not in "iu":
+        raise ConfigError(
+            f"{run.path} was trained with classes: its labels are {wanted}. "
+            f"Received: {given.dtype} {given.shape}."
+        )
+    if not ((given >= 0) & (given < run.num_classes)).all():
+        raise ConfigError(f"Labels should be {wanted}. Received: {given.min()} to {given.max()}.")
+    return given.astype(np.int32)
 
 
 def _checked_vectors(run: Run, given: object) -> np.ndarray:

@@ -377,7 +377,7 @@ def start_from(gan: GAN, path: str) -> None:
     if gan.generator_ema is not None:
         pairs.append((gan.generator_ema, other.sampler))
     if gan.discriminator_ema is not None:
-        pairs.append((gan.discriminator_ema, other.classifier))
+        pairs.append((gan.discriminator_ema, other.recogniser))
     if gan.encoder is not None and other.encoder is not None:
         mine = [gan.encoder] if gan.encoder_ema is None else [gan.encoder, gan.encoder_ema]
         pairs += [(network, other.inverter) for network in mine]

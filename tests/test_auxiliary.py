@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from test_gan import policy
 from test_networks import built
 
 from keras_gan import auxiliary, batches, building, engine, load_config, networks
 from keras_gan.errors import ConfigError
+from keras_gan.evaluation.held_out import held_out_gap
 from keras_gan.gan import GAN
 
 RNG = np.random.default_rng(0)
@@ -181,16 +183,62 @@ def test_labelled_images_alone_teach_the_classes():
         assert np.array_equal(image, IMAGES[label])  # of the first three, label = row
 
 
+@pytest.mark.parametrize(
+    "conditioning, images, labels, message",
+    [
+        ("classifier", IMAGES[:3], LABELS[:3], "Where G takes labels, every image"),
+        ("none", IMAGES[:3, :4], LABELS[:3], r"shape \(n, 8, 8, 1\). Received: \(3, 4, 8, 1\)"),
+        ("none", IMAGES[:0], LABELS[:0], r"shape \(n, 8, 8, 1\)"),
+        ("none", IMAGES[:3], LABELS[:2], r"ids from 0 to 2, int \(3,\). Received: int32 \(2,\)"),
+        ("none", IMAGES[:3], LABELS[:3] * 1.0, "Received: float64"),
+        ("none", IMAGES[:3], LABELS[:3] + 1, "from 0 to 2.*, 1 to 3"),
+        ("none", IMAGES[:3], LABELS[:3] - 1, "from 0 to 2.*, -1 to 1"),
+    ],
+)
+def test_images_that_can_not_be_known(conditioning, images, labels, message):
+    with pytest.raises(ConfigError, match=message):
+        game(conditioning).know(images, labels)
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_all_losses_at_once_in_any_precision_under_xla(precision):
+    """K+1 classes, few labels, feature matching and R1: finite, and both players learn."""
+    with policy(precision):
+        gan = game("none", {}, {"discriminator_ema_decay": 0.9}, k_plus_one=True)
+    losses = {"classifier": {"k_plus_one": True}, "feature_matching": {"alone": True}}
+    optimizers = keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-2)
+    gan.compile(*optimizers, auxiliary=losses, penalties={"r1": {"weight": 0.1, "every": 2}})
+    images = (np.ones((32, 8, 8, 1)) * (LABELS[:, None, None, None] - 1)).astype("float32")
+    gan.know(images[:6], LABELS[:6])
+    step = tf.function(gan.train_step, jit_compile=True)
+    for _ in range(80):
+        gan.reset_metrics()
+        said = step(images)
+    assert all(np.isfinite(value) for value in said.values())
+    # Chance has log 3 = 1.1; three grey levels are told apart from two images of each.
+    assert said["auxiliary/classifier/discriminator"] < 0.3
+    told = gan.recogniser({"images": images}, training=False)["class_logits"]
+    assert (np.argmax(told, axis=1) == LABELS).mean() > 0.9
+
+
+def test_a_discriminator_of_classes_is_held_out_like_any_other():
+    """A fresh copy of it, logsumexp and all, tells black images from white ones."""
+    judge = game("none", {}, k_plus_one=True).discriminator
+    noise = RNG.normal(scale=0.1, size=(2, 210, 8, 8, 1)).astype("float32")
+    assert held_out_gap(judge, noise[0] - 0.9, noise[1] + 0.9).value > -0.3  # 0 at best
+    assert held_out_gap(judge, noise[0], noise[1]).value < -1.2  # -log 4 = -1.386
+
+
 def test_the_discriminators_average_follows_it():
     gan = game(options={"discriminator_ema_decay": 0.5})
-    assert gan.classifier is gan.discriminator_ema
+    assert gan.recogniser is gan.discriminator_ema
     start = gan.discriminator.get_weights()
     gan.train_step((IMAGES, LABELS))
     end = gan.discriminator.get_weights()
     # After the first round the decay is (1 + 0) / (10 + 0).
-    for average, a, b in zip(gan.classifier.get_weights(), start, end, strict=True):
+    for average, a, b in zip(gan.recogniser.get_weights(), start, end, strict=True):
         np.testing.assert_allclose(average, 0.1 * a + 0.9 * b, atol=1e-6)
-    assert game().classifier is not None
+    assert game().recogniser is not None
 
 
 # ------------------------------------------------------------------ order of the data
@@ -249,6 +297,7 @@ def test_losses_that_there_are_not(given, message):
          "labels that D does not see"),
         ({"network.conditioning": "classifier", "training.packing": 2}, "no auxiliary.classifier"),
         ({"data.labels_per_class": 3}, "no effect without auxiliary.classifier"),
+        ({"training.discriminator_ema_decay": 0.9}, "no effect without auxiliary.classifier"),
         ({"data.labels_per_class": 3, "network.conditioning": "classifier"},
          "needs network.conditioning=none"),
     ],

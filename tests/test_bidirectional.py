@@ -3,11 +3,13 @@
 import json
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
+from test_gan import policy
 
 from keras_gan import load, networks, objectives, players
 from keras_gan.errors import ConfigError, ExportError
@@ -118,6 +120,22 @@ def test_parts_of_a_minibatch_make_the_update_of_the_whole():
         assert np.allclose(whole, in_parts, atol=1e-6)
 
 
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_pairs_in_half_precision_under_xla(precision):
+    with policy(precision):
+        gan = bidirectional(penalties={"r1": {"weight": 0.1}})
+    networks_ = [gan.generator, gan.encoder, gan.discriminator]
+    before = [values(network) for network in networks_]
+    step = tf.function(gan.train_step, jit_compile=True)
+    for _ in range(10):  # the first ones may overflow, and lower the loss scale
+        gan.reset_metrics()
+        report = step(tf.constant(IMAGES))
+    assert all(np.isfinite(value) for value in report.values())
+    for start, network in zip(before, networks_, strict=True):
+        assert moved(start, network)
+        assert all(np.isfinite(value).all() for value in values(network))
+
+
 def test_the_averaged_encoder_follows_and_is_saved(tmp_path):
     gan = bidirectional(ema_decay=0.5)
     start = values(gan.encoder)
@@ -126,6 +144,8 @@ def test_the_averaged_encoder_follows_and_is_saved(tmp_path):
     for mean, before, now in zip(values(gan.inverter), start, values(gan.encoder), strict=True):
         assert np.allclose(mean, before + 0.9 * (now - before), atol=1e-6)
     gan.save_weights(tmp_path / "a.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5") as file:
+        assert {"encoder", "encoder_ema"} < set(file)
     other = GAN.from_config(gan.get_config())
     other.load_weights(tmp_path / "a.weights.h5")
     assert not moved(values(gan.encoder), other.encoder)

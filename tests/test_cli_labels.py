@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from conftest import QUICK, invoke, npz
 
-from keras_gan import load, sampling
+from keras_gan import load, pictures, sampling
+from keras_gan.errors import ConfigError
 
 VECTORS = np.random.default_rng(1).normal(size=(40, 3)).astype("float32")
 
@@ -48,6 +49,10 @@ def test_a_walk_between_labels_mixes_them_and_keeps_its_latent(conditional_run, 
     np.testing.assert_allclose(found["labels"].sum(axis=1), 1)
     latents = found["latents"].reshape(2, 5, -1)
     assert (latents == latents[:, :1]).all()
+    # Of a range each row has the next class.
+    several = ("--label=3..4", "--to-label=8..9", "--interpolate=2", "--count=3")
+    assert cli("sample", conditional_run, *several, "--out=b.npz").exit_code == 0
+    assert arrays("b.npz")["labels"].argmax(axis=1).tolist() == [3, 8, 4, 9, 3, 8]
     # Its ends are the samples of these classes.
     run = load(conditional_run)
     for place, label in ((0, 3), (4, 8)):
@@ -79,6 +84,32 @@ def test_an_unconditional_run_has_no_labels(plain_run, cli):
         done = cli("sample", plain_run, *options)
         assert done.exit_code == 2
         assert "was trained without labels" in done.stderr
+
+
+def test_all_classes_alike_need_a_class_for_every_image(cli):
+    balanced = "--set=training.label_sampling=balanced"
+    for labels, said in (
+        ({}, "needs a class for every sample"),
+        ({"labels": VECTORS}, "needs a class for every sample"),
+        ({"labels": np.arange(40) % 3}, "dry run"),
+    ):
+        data = npz(Path("a.npz"), **labels)
+        done = cli("fit", "digits", "--data", data, "--batch-size=20", "--dry-run", balanced)
+        assert said in done.stderr
+
+
+def test_conditions_are_not_for_runs_with_classes(conditional_run, cli):
+    np.save("c.npy", VECTORS)
+    done = cli("sample", conditional_run, "--condition=c.npy")
+    assert done.exit_code == 2
+    assert "--condition is for runs whose labels are vectors" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("ids", [[0, 10, 1], [0, -1, 1], [0, 1], [0.0, 1.0, 2.0], [[0], [1], [2]]])
+def test_arrays_that_are_no_ids_of_the_run(ids, conditional_run):
+    with pytest.raises(ConfigError, match=r"ids from 0 to 9, int \(3,\)"):
+        sampling.sample(load(conditional_run), 3, label=np.array(ids))
 
 
 # ------------------------------------------------------------------ vectors
@@ -129,12 +160,50 @@ def test_latents_are_not_looked_for_where_labels_are_vectors(vector_run, cli):
     assert "only the latents of runs with classes, or without labels" in result.stderr
 
 
+def test_where_nobody_sees_the_vectors_latents_are_looked_for(cli):
+    data = npz(Path("a.npz"), labels=VECTORS)
+    assert cli("fit", "digits", "--data", data, "--run-dir=run", "--epochs=1", "--batch-size=20",
+               *QUICK).exit_code == 0  # fmt: skip
+    done = cli("invert", "run", "train[:2]", "--steps=2", "--restarts=1")
+    assert done.exit_code == 0, done.stderr
+    assert cli("sample", "run", "--count=2", "--out=a.npz").exit_code == 0
+    assert "labels" not in arrays("a.npz")
+
+
 def test_evaluation_and_export_of_vectors(vector_run, cli, monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path / "cache"))
     metrics = ("--metric=diversity", "--metric=classes")
     done = cli("evaluate", vector_run, "--count=40", "--against=train", *metrics)
     assert done.exit_code == 0, done.stderr
     assert "were not asked for by classes" in done.stderr
-    assert cli("export", vector_run, "--format=onnx", "--out=e").exit_code == 0
+    formats = [f"--format={kind}" for kind in ("onnx", "litert", "keras", "saved_model")]
+    done = cli("export", vector_run, *formats, "--out=e")  # each compared with Keras
+    assert done.exit_code == 0, done.stderr
     inputs = json.loads(Path("e/export.json").read_text())["inputs"]
     assert inputs["labels"] == {"shape": [None, 3], "dtype": "float32"}
+
+
+@pytest.mark.parametrize(
+    "networks",
+    [
+        ["network.generator.conditional_batch_norm=true", *(s[6:] for s in QUICK[:2])],
+        ["network.family=resnet", "network.generator.width=2", "network.discriminator.width=2"],
+    ],
+)
+def test_batch_norm_takes_vectors_from_fit_to_export(networks, cli):
+    data = npz(Path("a.npz"), labels=VECTORS)
+    settings = ["network.conditioning=projection", *networks]
+    done = cli("fit", "digits", "--data", data, "--run-dir=run", "--epochs=1", "--batch-size=20",
+               *(f"--set={one}" for one in settings), *QUICK[2:])  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    np.save("c.npy", np.stack([VECTORS[0], 3 * VECTORS[1]]))
+    assert cli("sample", "run", "--condition=c.npy", "--count=2", "--out=a.npz").exit_code == 0
+    made = arrays("a.npz")
+    network = load("run").generator
+    inputs = {"latent": made["latents"], "labels": made["labels"]}
+    wanted = pictures.to_uint8(np.asarray(network(inputs, training=False)))
+    np.testing.assert_array_equal(made["images"], wanted)
+    swapped = network({**inputs, "labels": made["labels"][::-1]}, training=False)
+    assert not np.allclose(swapped, network(inputs, training=False), atol=1e-4)
+    done = cli("export", "run", "--format=onnx", "--out=e")
+    assert done.exit_code == 0, done.stderr

@@ -95,6 +95,10 @@ def test_labels_may_be_vectors(npz):
     found = source(npz(images=IMAGES, labels=vectors), split="train[1:3]")
     assert (found.labels.dtype, found.condition_dim) == (np.float32, 3)
     assert np.array_equal(found.labels, vectors[1:3].astype(np.float32))
+    column = source(npz(images=IMAGES, labels=vectors[:, :1]))  # a class would be a whole number
+    assert (column.condition_dim, column.num_classes) == (1, None)
+    whole = source(npz(images=IMAGES, labels=np.arange(6.0)[:, None]))
+    assert (whole.condition_dim, whole.num_classes) == (None, 6)
     assert (found.class_names, found.num_classes) == (None, None)
 
 
@@ -161,6 +165,10 @@ def test_colour_and_size_are_brought_to_what_is_asked_for(npz):
         (
             {"images": IMAGES, "labels": np.full(6, np.nan)},
             "labels should be whole numbers or texts.",
+        ),
+        (
+            {"images": IMAGES, "labels": np.full((6, 1), np.nan)},
+            "labels that are vectors should be finite numbers.",
         ),
         (
             {"images": IMAGES, "labels": np.arange(6) + 0.5},

@@ -1,14 +1,16 @@
-"""Every command of docs/conditioning.md and docs/semi_supervised.md runs, on less data."""
+"""What docs/conditioning.md and docs/semi_supervised.md tell to run, on less data."""
 
+import json
 import re
 import shlex
-from pathlib import Path
+import subprocess
+import sys
 
 import numpy as np
 import pytest
-from conftest import invoke, npz, real_data
+from conftest import ROOT, invoke, npz, real_data
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = ROOT / "docs"
 SHORT = ("--epochs=1", "--set=data.split=train[:512]", "--set=output.held_out_every_epochs=0")
 
 
@@ -37,3 +39,35 @@ def test_every_command_runs(page, recipe, count, tmp_path, monkeypatch):
             arguments += [] if "--labels" in arguments else ["--labels=10", "--labels=all"]
         done = invoke(*arguments)
         assert done.exit_code == 0, f"{command}: {done.stderr}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "script, arguments, again, table",
+    [
+        ("semi_supervised", ["--draws=1", "--steps=3"], ["--draws=1", "--steps=4"], "draw  labels"),
+        ("conditioning", ["--only=concat", "--count=200"], ["--only=concat"], "labels_digits_cnn"),
+    ],
+)
+def test_a_benchmark_goes_on_where_it_was_stopped(script, arguments, again, table, tmp_path):
+    def run(*given):
+        given = [
+            "--epochs=1",
+            "--set=data.name=digits",
+            "--set=output.held_out_every_epochs=0",
+            *given,
+        ]
+        command = [sys.executable, ROOT / "benchmarks" / f"{script}.py", tmp_path / "out", *given]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    first = run(*arguments)
+    assert first.returncode == 0, first.stderr
+    row, *printed = first.stdout.splitlines()
+    file = tmp_path / "out" / f"{script}.jsonl"
+    assert json.loads(row) == json.loads(file.read_text())
+    assert table in printed[0]
+    second = run(*arguments)
+    assert second.stdout.splitlines() == printed  # nothing was done again
+    refused = run(*again)
+    assert refused.returncode == 1
+    assert "name another folder" in refused.stderr

@@ -70,7 +70,7 @@ def test_a_linear_model_s_direction_is_found_where_there_is_one(plain_run, monke
         return None, np.eye(10)[np.zeros(len(images), int)]  # all are of class 0
 
     monkeypatch.setattr(editing, "_linear_model", lambda run, data_dir: (two, 1.0, judge))
-    walk = editing.towards_label(run, found, "2", 4, None)
+    walk = editing.towards(run, found, 2, 4, None)
     moved = walk.latents[:, -1] - walk.latents[:, 0]
     assert np.allclose(walk.latents[:, 0], start)
     assert (moved[:, 0] > 5 * np.abs(moved[:, 1:]).max(axis=1)).all()
@@ -78,7 +78,7 @@ def test_a_linear_model_s_direction_is_found_where_there_is_one(plain_run, monke
     assert np.allclose(odds[:, 2] - odds[:, 0], np.log(99), atol=1e-3)
     assert walk.facts["label"] == "2"
     monkeypatch.setattr(editing, "_linear_model", lambda run, data_dir: (model, 1.0, judge))
-    walk = editing.towards_label(run, found, "1", 2, None)  # of two classes
+    walk = editing.towards(run, found, 1, 2, None)  # of two classes
     assert np.allclose(
         model.decision_function(walk.latents[:, -1]).clip(max=4.6), 4.59512, atol=0.01
     )
@@ -111,14 +111,18 @@ def test_a_conditional_run_mixes_the_labels_of_one_latent(conditional_run, cli):
     [
         ([], "Say where to: --towards-label, --to-image, or --plus and --minus."),
         (["--towards-label=8", "--to-image=train[:1]"], "Say where to"),
-        (["--towards-label=eleven"], "There is no label `eleven` in the data of"),
+        (["--towards-label=eleven"], "There is no label `eleven`: it should be a class name"),
+        (["--towards-label=2..4"], "There is no label `2..4`"),
+        (["--to-image=train[:3]"], "should be one image, or one for each of 2. Received: 3."),
         (["--to-image=none.png"], "none.png: No such file"),
     ],
 )
-def test_walks_that_lead_nowhere_are_told_in_a_line(arguments, said, plain_run, cli):
-    result = cli("edit", plain_run, "--image=train[:1]", *arguments, *QUICK)
+def test_walks_that_lead_nowhere_are_told_in_a_line(arguments, said, plain_run, cli, monkeypatch):
+    monkeypatch.setattr(editing.inverting, "invert", None)  # all are told before a search
+    result = cli("edit", plain_run, "--image=train[:2]", *arguments, *QUICK)
     assert result.exit_code in (1, 2)
     assert said in result.stderr
+    assert result.stderr.count("\n") == 1
     assert everything(Path()) == []
 
 

@@ -1,5 +1,7 @@
 """Figures of each class: label accuracy and Frechet distance, with known answers."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -72,8 +74,29 @@ def test_the_report_has_a_row_a_class(evidence):
     assert report._classes([]) == ""
 
 
-def test_samples_that_were_not_asked_for(evidence):
-    import dataclasses
+def test_a_class_with_too_few_real_images_is_named(evidence):
+    few = evidence.test.part(np.r_[0:400:2, 1:5:2])  # all cats, two dogs
+    with pytest.raises(EvaluationError, match=r"^The class dog: .* Received: 2"):
+        metrics.classes(dataclasses.replace(evidence, test=few))
 
+
+def test_a_class_is_wrong_where_the_discriminator_says_so(evidence):
+    """It says what the third pixel is; of ten dogs it takes one for a cat."""
+    test = evidence.test.part(np.arange(20))
+    said = test.labels.copy()
+    said[1] = 0
+    (found,) = metrics.test_error(
+        dataclasses.replace(evidence, test=test, classify=lambda images: said)
+    )
+    assert (found.name, found.value) == ("test_error_20", 0.05)
+    assert found.by_class == {"cat": (0.0, None), "dog": (0.1, None)}
+    with pytest.raises(EvaluationError, match="tells no classes of these data"):
+        metrics.test_error(evidence)
+    others = dataclasses.replace(test, class_names=("dog", "cat"))
+    with pytest.raises(EvaluationError, match="other classes than the training images"):
+        metrics.test_error(dataclasses.replace(evidence, test=others, classify=lambda i: said))
+
+
+def test_samples_that_were_not_asked_for(evidence):
     with pytest.raises(EvaluationError, match="were not asked for by classes"):
         metrics.classes(dataclasses.replace(evidence, labels=None))

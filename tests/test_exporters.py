@@ -60,8 +60,6 @@ def generator(family="mlp", shape=(28, 28, 1), conditional=False, seed=0, policy
             weight.assign(keras.random.uniform(weight.shape, -0.3, 0.3))
         if weight.path.endswith(("moving_variance", "gamma")):
             weight.assign(keras.random.uniform(weight.shape, 0.5, 2.0))
-        if weight.path.endswith("gamma") and "conditional" in weight.path:  # 1 is added to it
-            weight.assign_sub(keras.ops.ones_like(weight))
     return Generator(network, 5, "normal", NAMES if conditional else None)
 
 

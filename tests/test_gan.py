@@ -2,6 +2,7 @@
 
 import contextlib
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -462,6 +463,16 @@ def test_a_model_can_be_compiled_again_with_another_game():
     logs = train(gan, rounds=1)
     assert "value/hinge" not in logs
     assert "penalty/r1" not in logs
+
+
+def test_weights_are_kept_under_the_names_of_their_networks(tmp_path):
+    """Earlier runs have these names: Keras takes the first one that leads to a network."""
+    small(discriminator_ema_decay=0.9).save_weights(tmp_path / "a.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5") as file:
+        assert set(file) == {
+            "discriminator", "discriminator_ema", "discriminator_optimizer",
+            "generator", "generator_ema", "generator_optimizer", "vars",
+        }  # fmt: skip
 
 
 def test_a_whole_model_can_be_saved_and_loaded(tmp_path):

@@ -12,11 +12,12 @@ from conftest import ROOT, everything
 from PIL import Image
 
 from keras_gan import load, sampling
+from keras_gan.errors import RunError
 from keras_gan.gan import GAN
 from keras_gan.inversion import figures
 from keras_gan.inversion.operators import Downsample, Identity, Mask, Noise
 from keras_gan.inversion.priors import PRIORS
-from keras_gan.inversion.search import Settings, posterior, search
+from keras_gan.inversion.search import Settings, _Program, posterior, search
 from keras_gan.latents import DISTRIBUTIONS, UNIFORM_BOUND
 from keras_gan.pictures import to_uint8
 
@@ -141,6 +142,28 @@ def test_an_image_does_not_depend_on_those_beside_it(monkeypatch):
     apart = search(linear_gan(), images, masks)
     # Sums within a batch of another size have another order.
     assert np.allclose(together.latents, apart.latents, atol=1e-4)
+
+
+def test_what_is_not_finite_is_told():
+    gan = linear_gan()
+    gan.generator_ema.layers[1].set_weights([WEIGHTS, np.full(16, np.nan)])
+    with pytest.raises(RunError, match="NaNs or infinities: its training has diverged"):
+        search(gan, made(np.zeros((2, DIM))), Identity(), settings=Settings(steps=2))
+
+
+def test_blocks_of_rows_are_of_one_shape(monkeypatch):
+    """Five images, two a block: the third block is filled up, and nothing compiled for it."""
+    monkeypatch.setattr("keras_gan.inversion.search._MOST_ROWS", 16)
+    traced, energies = [], _Program._energies
+
+    def traces(self, latent, *others):
+        traced.append(latent.shape)
+        return energies(self, latent, *others)
+
+    monkeypatch.setattr(_Program, "_energies", traces)
+    found = search(linear_gan(), made(RANDOM.normal(size=(5, DIM))), Identity())
+    assert len(found.latents) == len(found.images) == len(found.energies) == 5
+    assert set(traced) == {(2, 8, DIM)}
 
 
 def test_a_start_that_is_given_is_used():

@@ -92,6 +92,14 @@ def test_conditional_batch_norm_has_a_scale_and_a_shift_for_each_class():
     expected = gamma[labels][:, None, None] * normalised + beta[labels][:, None, None]
     np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(layer.normalization.moving_mean, 0.01 * x.mean((0, 1, 2)), rtol=1e-4)
+    # Of vectors both are affine: nothing asked for, nothing but normalised.
+    vectors = np.zeros((6, 3), "float32")
+    vectors[1:] = [0.5, 0.0, 2.0]
+    got = layer([x, vectors], training=True)
+    np.testing.assert_allclose(got[0], normalised[0], rtol=1e-4, atol=1e-5)
+    scale = 1 + 0.5 * (gamma[0] - 1) + 2 * (gamma[2] - 1)
+    expected = scale * normalised[1:] + 0.5 * beta[0] + 2 * beta[2]
+    np.testing.assert_allclose(got[1:], expected, rtol=1e-4, atol=1e-5)
 
 
 def normalised_block():

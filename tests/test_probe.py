@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from test_networks import built
 
-from keras_gan import load, load_source
+from keras_gan import load, load_source, training
 from keras_gan.config import DataConfig
 from keras_gan.data.source import Source
 from keras_gan.errors import ConfigError, EvaluationError
@@ -39,6 +39,17 @@ def test_features_that_would_tell_the_label():
         probe.extractor(seen)
     _, projected = built("mlp", num_classes=10, conditioning="projection")
     assert probe.extractor(projected).output_shape == (None, 32)
+
+
+def test_an_untrained_discriminator_is_the_one_that_training_began_with(plain_run):
+    run = load(plain_run)
+    began = probe.extractor(training.prepare(run.config).gan.discriminator)
+    pixels, untrained, trained = probe._networks(run).values()
+    images = load_source(run.config.data).images[:5]
+    assert pixels is None
+    found = probe._features(untrained, images)
+    np.testing.assert_array_equal(found, probe._features(began, images))
+    assert not np.allclose(found, probe._features(trained, images), atol=1e-3)
 
 
 def test_a_linear_classifier_finds_classes_that_lie_apart():

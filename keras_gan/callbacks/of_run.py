@@ -60,7 +60,8 @@ def of_run(training: Training, run: Path) -> list[Cadence]:
 
 
 def _test_images(training: Training) -> list[Source]:
-    """The test images, where D tells classes and there are some; in memory."""
+    """The test images, where D tells classes and there are some of the same; in memory."""
+    source = training.source
     if not training.gan.tells_classes:
         return []
     data = dataclasses.replace(training.config.data, split="test", labels_per_class=None)
@@ -68,7 +69,8 @@ def _test_images(training: Training) -> list[Source]:
         test = load_source(data)
     except SplitError:
         return []
-    return [] if test.class_names != training.source.class_names else [test.in_memory(_MOST)]
+    alike = (test.class_names, test.sample_shape) == (source.class_names, source.sample_shape)
+    return [test.in_memory(_MOST)] if alike else []
 
 
 def _drawing(training: Training, run: Path, every: int) -> Cadence:

@@ -45,8 +45,9 @@ _PAGE = Path("comparison.html")
     "--metric",
     "metrics",
     multiple=True,
-    help="frechet, kernel, fidelity, score, modes, classes, diversity, neighbours, parzen; "
-    "of points mixture, divergence, energy, diversity. Repeatable; by default all that fit.",
+    help="frechet, kernel, fidelity, score, modes, classes, diversity, neighbours, parzen, "
+    "test_error; of points mixture, divergence, energy, diversity. Repeatable; by default all that "
+    "fit.",
 )
 @click.option(
     "--extractor",

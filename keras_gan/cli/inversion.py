@@ -249,39 +249,27 @@ def edit(
     as_json,
     out,
 ) -> None:
-    """Walk from real images to others in the latent space of RUN (by default the newest)."""
+    """Walk from real images to others in the latent space of RUN (by default the newest).
+
+    IMAGEs are picture files, folders of them, and rows of the run's data: test[:16].
+    """
     from keras_gan import runs
 
-    ways = [bool(towards_label), bool(to_image), bool(plus or minus)]
-    if sum(ways) != 1:
+    if sum([bool(towards_label), bool(to_image), bool(plus or minus)]) != 1:
         raise ConfigError("Say where to: --towards-label, --to-image, or --plus and --minus.")
     opened = runs.load(run, checkpoint)
     import_tensorflow()
-    from keras_gan.inversion import editing, folders, inverting
-    from keras_gan.inversion import images as loading
+    from keras_gan.inversion import editing, folders
     from keras_gan.inversion.search import Settings
 
     folders.check(out, editing.REPORT)
     settings = Settings(search_steps, restarts, seed)
-
-    def found_of(texts, labels):
-        given = _loaded(loading.load(opened, texts, data_dir))
-        return given, inverting.invert(opened, given, labels, settings)
-
-    given, found = found_of(named, labels)
-    one = labels if len(labels) == 1 else ()  # one an image is for those that walks begin at
-    if towards_label:
-        walk = editing.towards_label(opened, found, towards_label, steps, data_dir)
-    elif to_image:
-        walk = editing.between(opened, found, found_of([to_image], one)[1], steps)
-    else:
-        ends = found.latents
-        for texts, sign in ((plus, 1.0), (minus, -1.0)):
-            if texts:
-                ends = ends + sign * found_of(texts, one)[1].latents.mean(axis=0)
-        walk = editing.along(opened, found, ends, steps)
-    options = {"towards_label": towards_label, "to_image": to_image, "plus": plus, "minus": minus}
-    facts = {key: value for key, value in options.items() if value}
+    ways = {"towards_label": towards_label, "to_image": to_image, "plus": plus, "minus": minus}
+    given, walk = editing.edit(
+        opened, named, **ways, labels=labels, steps=steps, settings=settings, data_dir=data_dir
+    )
+    _loaded(given)
+    facts = {key: value for key, value in ways.items() if value}
     editing.write(out, opened, given, walk, {**facts, "settings": vars(settings)})
     if as_json:
         echo_file(out / editing.REPORT)

@@ -38,7 +38,8 @@ _MOST_COLUMNS = 20
 )
 @click.option(
     "--to-label",
-    help="With --label and --interpolate: walk from that class to this one, a latent a row.",
+    help="With --label and --interpolate: walk from that class to this one, a latent a row; of a "
+    "range, each row has the next class.",
 )
 @click.option(
     "--condition",
@@ -85,6 +86,11 @@ def sample(
     if condition is not None and label is not None:
         raise ConfigError("--condition stands in place of --label.")
     opened = runs.load(run, checkpoint)
+    if condition is not None and opened.conditional and opened.condition_dim is None:
+        raise ConfigError(
+            f"--condition is for runs whose labels are vectors; {opened.path} was trained with "
+            "classes: ask for one with --label."
+        )
     asked = label if condition is None else _conditions(condition)
     import_tensorflow()
     from keras_gan import sampling

@@ -27,8 +27,8 @@ def load_npz(config: DataConfig) -> Source:
 
     Images are (n, h, w), (n, h, w, 1) or (n, h, w, 3); whole numbers 0..255 (or
     0 and 1 alone: black and white), or floats in [0, 1] or [-1, 1]. Labels are
-    one class a row, whole numbers or texts, (n,) or (n, 1), or vectors of numbers (n, d):
-    attributes, or captions that something else has embedded.
+    one class a row, whole numbers or texts, (n,) or (n, 1), or vectors of numbers (n, d),
+    (n, 1) where they are not whole: attributes, or captions that something else has embedded.
 
     Raises:
         DataError: unreadable, no images in it, or values of another kind.
@@ -108,8 +108,12 @@ def _npz_splits(arrays: dict[str, np.ndarray]) -> dict[str, tuple[np.ndarray, np
 def _as_labels(
     labels: np.ndarray, count: int, path: Path
 ) -> tuple[np.ndarray, tuple[str, ...] | None]:
-    """(int32 ids, class names), or (float32 vectors, None)."""
-    if labels.ndim != 2 or labels.shape[1] == 1 or labels.dtype.kind not in "buif":
+    """(int32 ids, class names), or (float32 vectors, None).
+
+    A column is a class a row if its numbers are whole, a vector of one number else.
+    """
+    is_matrix = labels.ndim == 2 and labels.dtype.kind in "buif"
+    if not is_matrix or (labels.shape[1] == 1 and (labels == np.round(labels)).all()):
         return _as_ids(labels, count, path)
     if len(labels) != count or not 1 <= labels.shape[1] <= _LARGEST_VECTOR:
         raise DataError(

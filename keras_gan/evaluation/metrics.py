@@ -157,8 +157,8 @@ def classes(e: Evidence) -> list[Figure]:
     def distances(features: np.ndarray, labels: np.ndarray) -> list[float]:
         real, of_real = e.reference_features, e.reference_labels
         return [
-            frechet_distance(features[labels == number], real[of_real == number])
-            for number in range(e.train.num_classes)
+            _of_class(name, features[labels == number], real[of_real == number])
+            for number, name in enumerate(e.train.class_names)
         ]
 
     found = distances(e.features, e.labels)
@@ -176,12 +176,21 @@ def classes(e: Evidence) -> list[Figure]:
     ]
 
 
+def _of_class(name: str, features: np.ndarray, real: np.ndarray) -> float:
+    try:
+        return frechet_distance(features, real)
+    except EvaluationError as error:
+        raise EvaluationError(f"The class {name}: {error}") from error
+
+
 def test_error(e: Evidence) -> list[Figure]:
     """The share of all test images whose class the run's own discriminator does not tell."""
     if e.classify is None:
-        raise EvaluationError("The discriminator tells no classes: it had no auxiliary.classifier.")
-    if e.tested.labels is None:
-        raise EvaluationError("The test images have no labels.")
+        raise EvaluationError(
+            "The discriminator tells no classes of these data: auxiliary.classifier teaches it."
+        )
+    if e.tested.class_names != e.train.class_names:
+        raise EvaluationError("The test images have other classes than the training images.")
     wrong = e.classify(e.tested.images) != e.tested.labels
     rows = {n: e.tested.labels == i for i, n in enumerate(e.tested.class_names)}
     error = float(wrong.mean())

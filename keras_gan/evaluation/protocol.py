@@ -218,13 +218,13 @@ def _drawn(
         cache=Cache(train, test),
         against=protocol.against,
         seen=seen,
-        classify=_classifier(run),
+        classify=_classifier(run) if train.class_names == run.class_names else None,
     )
 
 
 def _classifier(run: Run) -> Callable[[np.ndarray], np.ndarray] | None:
     """The run's own, uint8 (n, ...) -> ids (n,); None where its D tells no classes."""
-    network = run.gan.classifier
+    network = run.gan.recogniser
     if "class_logits" not in players.named_outputs(players.output_of(network)):
         return None
     return functools.partial(sampling.told_classes, network)

@@ -7,7 +7,9 @@ images' latents, or to another image (then on the sphere, see `latents.interpola
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +20,9 @@ from keras_gan import building, latents, pictures, sampling
 from keras_gan.errors import ConfigError
 from keras_gan.evaluation import extractors, protocol
 from keras_gan.evaluation.cache import Cache
-from keras_gan.inversion import folders
+from keras_gan.inversion import folders, images, inverting
 from keras_gan.inversion.images import Given
-from keras_gan.inversion.search import Found
+from keras_gan.inversion.search import Found, Settings
 from keras_gan.runs import Run
 
 REPORT, STRIP, ARRAYS = "edit.json", "strip.png", "latents.npz"
@@ -46,6 +48,65 @@ class Walk:
     facts: dict[str, Any]
 
 
+def edit(
+    run: Run,
+    named: Sequence[str],
+    *,
+    towards_label: str | None = None,
+    to_image: str | None = None,
+    plus: Sequence[str] = (),
+    minus: Sequence[str] = (),
+    labels: Sequence[str] = (),
+    steps: int,
+    settings: Settings,
+    data_dir: str | None = None,
+) -> tuple[Given, Walk]:
+    """Walks from images in one of three ways.
+
+    Args:
+        run: a run with a checkpoint.
+        named, data_dir: see `images.load`; so are `to_image`, `plus` and `minus`.
+        towards_label: see `towards`.
+        to_image: see `between`.
+        plus, minus: images whose mean latents are added and taken away.
+        labels: see `labels.choices`; a single one is that of all images.
+        steps: images of a walk.
+        settings: of the search for latents.
+
+    Returns:
+        (the images that walks begin at, with the notes on all; the walks).
+
+    Raises:
+        ConfigError: images or labels that do not fit the run or each other; before a search.
+        DataError: images that can't be had.
+    """
+
+    def loaded(texts: Sequence[str]) -> Given | None:
+        return images.load(run, texts, data_dir) if texts else None
+
+    def found_of(some: Given, labels: Sequence[str]) -> Found:
+        return inverting.invert(run, some, labels, settings)
+
+    given = images.load(run, named, data_dir)
+    end, added, taken = map(loaded, ([to_image] if to_image else (), plus, minus))
+    target = None if towards_label is None else _target_of(run, towards_label)
+    if end is not None:
+        _check_ends(given, end)
+    one = labels if len(labels) == 1 else ()  # one an image is for those that walks begin at
+    found = found_of(given, labels)
+    notes = [some.notes for some in (given, end, added, taken) if some is not None]
+    given = dataclasses.replace(given, notes=tuple(itertools.chain.from_iterable(notes)))
+    if target is not None:
+        return given, towards(run, found, target, steps, data_dir)
+    if end is not None:
+        return given, between(run, found, found_of(end, one), steps)
+    ends = found.latents
+    for some, sign in ((added, 1.0), (taken, -1.0)):
+        if some is not None:
+            ends = ends + sign * found_of(some, one).latents.mean(axis=0)
+    return given, along(run, found, ends, steps)
+
+
 def along(run: Run, found: Found, ends: np.ndarray, steps: int) -> Walk:
     """Straight walks from images' latents to `ends`, float32 (n, latent_dim), both included."""
     t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[None, :, None]
@@ -69,8 +130,8 @@ def between(run: Run, found: Found, other: Found, steps: int) -> Walk:
     return _walk(run, path, found.labels, {})
 
 
-def towards_label(run: Run, found: Found, label: str, steps: int, data_dir: str | None) -> Walk:
-    """Walks towards a label.
+def towards(run: Run, found: Found, target: int, steps: int, data_dir: str | None) -> Walk:
+    """Walks towards the images of a class, given by its id.
 
     Conditional runs keep the latent and mix the label's embedding into that of the image's
     own label. In others, a logistic regression of 4,000 samples' latents on what the
@@ -78,18 +139,11 @@ def towards_label(run: Run, found: Found, label: str, steps: int, data_dir: str 
     image's class k to the label c along w_c - w_k, to where c has 99 times k's odds.
 
     Raises:
-        ConfigError: a label that the run's data do not have.
-        EvaluationError: data without labels to learn a classifier from.
+        ConfigError: no sample is of the class, or all are.
 
     Source: Shen 2020 (InterFaceGAN), section 3; departure: several classes at once.
     """
-    names = run.class_names or ()
-    if label not in names and not (label.isdecimal() and int(label) < len(names)):
-        raise ConfigError(
-            f"There is no label `{label}` in the data of {run.path}: it should be one of "
-            f"{', '.join(names[:20]) or 'none: they have no labels'}."
-        )
-    target = names.index(label) if label in names else int(label)
+    label = run.class_names[target]
     if run.conditional:
         return _by_embedding(run, found, target, steps)
     model, accuracy, judge = _linear_model(run, data_dir)
@@ -97,7 +151,7 @@ def towards_label(run: Run, found: Found, label: str, steps: int, data_dir: str 
         raise ConfigError(
             f"None of {_SAMPLES:,} samples of {run.path} is a `{label}`: no way there."
         )
-    weights, offsets = _weights(model)
+    weights, offsets = _weights(model)  # a row a class that samples have
     own = np.searchsorted(model.classes_, _seen(judge, found.images, model.classes_))
     aim = np.searchsorted(model.classes_, target)
     direction, offset = weights[aim] - weights[own], offsets[aim] - offsets[own]
@@ -107,11 +161,26 @@ def towards_label(run: Run, found: Found, label: str, steps: int, data_dir: str 
     walk = along(run, found, found.latents + distance[:, None] * direction, steps)
     chances = _chances(judge, walk.images)[..., target]
     facts = {
-        "label": names[target],
+        "label": label,
         "accuracy_of_linear_model": accuracy,
         "probability_of_label": chances.round(4).tolist(),
     }
     return dataclasses.replace(walk, facts=facts)
+
+
+def _target_of(run: Run, label: str) -> int:
+    """The class to walk to, by its name or id, or raises ConfigError."""
+    if run.class_names is None:
+        raise ConfigError(f"The data of {run.path} have no classes to walk to.")
+    return sampling.class_id(label, run.class_names)
+
+
+def _check_ends(given: Given, end: Given) -> None:
+    if len(end.names) not in (1, len(given.names)):
+        raise ConfigError(
+            f"--to-image should be one image, or one for each of {len(given.names)}. "
+            f"Received: {len(end.names)}."
+        )
 
 
 def write(path: Path, run: Run, given: Given, walk: Walk, facts: dict[str, Any]) -> None:

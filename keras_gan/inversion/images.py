@@ -104,7 +104,9 @@ def _each(run: Run, text: str, data_dir: str | None, size: tuple[int, int] | Non
 
 def _rows(run: Run, text: str, data_dir: str | None, size: tuple[int, int] | None) -> list[tuple]:
     data = run.config.data
-    data = dataclasses.replace(data, split=text, directory=data_dir or data.directory)
+    data = dataclasses.replace(
+        data, split=text, directory=data_dir or data.directory, labels_per_class=None
+    )
     try:
         source = load_source(data)
     except DataError as error:

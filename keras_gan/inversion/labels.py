@@ -26,15 +26,15 @@ def choices(run: Run, given: Sequence[str], count: int) -> np.ndarray | None:
         ConfigError: an unconditional run asked for a label, one whose labels are vectors, a
             label that it does not have, or another number of them.
     """
+    if not run.conditional:
+        for text in given:
+            sampling.labels_of(run, 1, text)  # tells that there are none
+        return None
     if run.condition_dim is not None:
         raise ConfigError(
             f"{run.path} was trained with vectors for labels: only the latents of runs with "
             "classes, or without labels, can be looked for."
         )
-    if not run.conditional:
-        for text in given:
-            sampling.labels_of(run, 1, text)  # tells that there are none
-        return None
     ids = [sampling.class_ids(text, run.class_names) for text in given]
     if len(ids) not in (0, 1, count) or len({len(classes) for classes in ids}) > 1:
         raise ConfigError(

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan import engine, latents, sampling
+from keras_gan.errors import RunError
 from keras_gan.gan import GAN
 from keras_gan.inversion.operators import Identity
 from keras_gan.inversion.priors import PRIORS
@@ -86,21 +87,31 @@ def search(
         settings: how.
         start: float32 (images, latent_dim), one of the starts, or None; of unconditional ones.
         centre: float32 (images, latent_dim), of a normal prior; by default 0.
+
+    Raises:
+        RunError: what G makes is not finite.
     """
     starts = _Starts(gan, operator, labels, settings, settings.restarts - (start is not None))
     program = _Program(gan, operator, settings)
     if centre is None:
         centre = np.zeros((len(observed), gan.latent_dim), np.float32)
     most = min(_MOST_ROWS, _MOST_VALUES // math.prod(gan.sampler.output_shape[1:]))
-    blocks = math.ceil(len(observed) * (starts.per_image + (start is not None)) / most)
+    size = max(1, min(len(observed), most // (starts.per_image + (start is not None))))
     parts = []
-    for rows in np.array_split(np.arange(len(observed)), min(max(blocks, 1), len(observed))):
+    for first in range(0, len(observed), size):
+        # The last block is filled up: all have one shape, for which the program is compiled once.
+        rows = np.minimum(np.arange(first, first + size), len(observed) - 1)
         latent, chosen = starts.nearest(observed[rows], rows)
         if start is not None:
             latent = np.concatenate([start[rows, None], latent], axis=1)
             chosen = np.concatenate([np.zeros((len(rows), 1), np.int32), chosen], axis=1)
         parts.append(program(latent, chosen, observed[rows], centre[rows], operator.of(rows)))
-    found = [np.concatenate(arrays) for arrays in zip(*parts, strict=True)]
+    found = [np.concatenate(arrays)[: len(observed)] for arrays in zip(*parts, strict=True)]
+    if not np.isfinite(found[3]).all():
+        raise RunError(
+            "What this run's generator makes holds NaNs or infinities: its training has diverged. "
+            "--checkpoint best may still be whole."
+        )
     return Found(found[0], found[1] if gan.conditional else None, *found[2:])
 
 

@@ -8,16 +8,16 @@ from keras import ops
 
 @keras.saving.register_keras_serializable("keras_gan")
 class ConditionalBatchNormalization(keras.layers.Layer):
-    """(1 + gamma_y) * normalised(x) + beta_y, with a gamma and a beta for each class y.
+    """gamma_y * normalised(x) + beta_y, with a gamma and a beta for each class y.
 
     Called with [features, one-hot labels]: a row of a table is a matrix product with
-    one-hot labels, whose gradient has no scatter (slow under XLA on CPUs). Of a vector y
-    scale and shift are affine functions, so that a vector of zeros only normalises.
+    one-hot labels, whose gradient has no scatter (slow under XLA on CPUs). Of a vector y the
+    scale is 1 + sum_k y_k (gamma_k - 1), so that a vector of zeros only normalises.
 
     Input: float (batch, ..., channels) and float (batch, classes). Output: as the features.
 
     Source: Dumoulin 2017, equation 5; in generators Miyato and Koyama 2018, appendix A.
-    Departure: scales start near 1 and not at it, so that classes differ from the start.
+    Departure: gammas start near 1 and not at it, so that classes differ from the start.
     """
 
     def __init__(self, **kwargs):
@@ -30,8 +30,8 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         features, labels = input_shape
         self.normalization.build(features)
         shape = (labels[-1], features[-1])
-        near_zero = keras.initializers.RandomNormal(stddev=0.02)
-        self.gamma = self.add_weight(name="gamma", shape=shape, initializer=near_zero)
+        near_one = keras.initializers.RandomNormal(mean=1.0, stddev=0.02)
+        self.gamma = self.add_weight(name="gamma", shape=shape, initializer=near_one)
         self.beta = self.add_weight(name="beta", shape=shape, initializer="zeros")
         super().build(input_shape)
 
@@ -39,10 +39,9 @@ class ConditionalBatchNormalization(keras.layers.Layer):
         features, labels = inputs
         normalised = self.normalization(features, training=training)
         each = (-1, *[1] * (len(features.shape) - 2), features.shape[-1])
-        gamma, beta = (
-            ops.reshape(ops.matmul(labels, table), each) for table in (self.gamma, self.beta)
-        )
-        return (1.0 + gamma) * normalised + beta
+        scale = 1.0 + ops.matmul(labels, self.gamma - 1.0)  # gamma_y of a one-hot row
+        shift = ops.matmul(labels, self.beta)
+        return ops.reshape(scale, each) * normalised + ops.reshape(shift, each)
 
     def compute_output_shape(self, input_shape):
         return input_shape[0]
