@@ -38,12 +38,12 @@ _COLUMNS = {
 #: What is changed in the digits recipe.
 CURVES = {
     "healthy": {},
-    # G is much faster than D: it finds one image that D likes, and stays there.
+    # G is much faster than D: all its samples go to the one image that D likes at the moment.
     "collapse": {
         "objective.name": "non_saturating",
         "penalties": {},
-        "optimizer.generator.learning_rate": 0.01,
-        "optimizer.discriminator.learning_rate": 0.0005,
+        "optimizer.generator.learning_rate": 0.002,
+        "optimizer.discriminator.learning_rate": 0.00003,
         "training.ema_decay": 0.0,
     },
     # D is much faster than G, in the game whose gradient vanishes when D is right.
