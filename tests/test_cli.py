@@ -69,7 +69,7 @@ def test_the_version_is_the_packages(cli):
 
 @pytest.mark.parametrize("words, wanted", [
     ("keras-gan fit mnist_m", ["mnist_maxout", "mnist_mlp"]),
-    ("keras-gan re", ["recipes"]),
+    ("keras-gan re", ["recipes", "restore"]),
     ("keras-gan fit --dry", ["--dry-run"]),
 ])  # fmt: skip
 def test_the_shell_completes_commands_options_and_recipes(words, wanted, tmp_path):

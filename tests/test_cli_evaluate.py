@@ -42,7 +42,11 @@ def test_one_command_writes_figures_rows_pictures_and_a_page(copy, cli):
     assert result.exit_code == 0, result.stderr
     # Two epochs of a tiny network are far from all there is.
     warned = [line for line in result.stderr.splitlines() if line.startswith("Warning: ")]
-    assert {line.split(":")[1] for line in warned} <= {" COLLAPSED", " parzen"}
+    assert {line.split(":")[1] for line in warned} <= {
+        " COLLAPSED",
+        " parzen",
+        " classes (classifier)",
+    }
     assert "Warning: COLLAPSED: some classes have the samples of others" in warned
     found = values(copy / "evaluation" / "evaluation.json")
     expected = {"fd", "kd", "precision", "recall", "density", "coverage", "score", "sure", "labels"}

@@ -78,7 +78,7 @@ def test_a_config_holds_no_part_of_another():
             "There is no setting `training.epoch`. Did you mean `training.epochs`?",
         ),
         ("batch_size: 3", "There is no setting `batch_size`. Did you mean `training.batch_size`?"),
-        ("3: 1", "There is no setting `3`. Known: data, description, latent,"),
+        ("3: 1", "There is no setting `3`. Known: auxiliary, data, description, latent,"),
         ("latent: {3: 1}", "There is no setting `latent.3`. Known: dim, distribution."),
         ("seed: 1.0", "`seed` should be a whole number. Received: 1.0."),
         ("seed: true", "`seed` should be a whole number. Received: True."),

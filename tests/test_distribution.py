@@ -488,12 +488,12 @@ def test_launch_hands_signals_on():
 
 def test_launch_deals_out_gpus_ports_and_threads(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3,4,7")
-    for name in launching._THREADS:
+    for name in launching.THREADS:
         monkeypatch.delenv(name, raising=False)
     made = launching._environments(2)
     assert [e["CUDA_VISIBLE_DEVICES"] for e in made] == ["0,3", "4,7"]
     threads = str(max(1, len(os.sched_getaffinity(0)) // 2))
-    for name in launching._THREADS:
+    for name in launching.THREADS:
         assert [e[name] for e in made] == [threads, threads]
     assert [e["KERAS_GAN_PROCESSES"] for e in made] == ["2", "2"]
     configs = [json.loads(e["TF_CONFIG"]) for e in made]

@@ -1,6 +1,7 @@
 """Few labels: which rows keep theirs, and a discriminator that tells classes."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -101,7 +102,8 @@ def test_few_labels_do_not_keep_rows_from_being_inverted(semi_run, cli):
     assert done.exit_code == 0, done.stderr
 
 
-def test_a_run_without_a_classifier_says_so(plain_run, cli):
-    done = cli("evaluate", plain_run, "--metric=test_error", "--extractor=pixels", "--count=50")
+def test_a_run_without_a_classifier_says_so(plain_run, cli, tmp_path):
+    run = shutil.copytree(plain_run, tmp_path / "run")
+    done = cli("evaluate", run, "--metric=test_error", "--extractor=pixels", "--count=50")
     assert done.exit_code == 1
     assert "The discriminator tells no classes" in done.stderr

@@ -119,8 +119,9 @@ def test_the_optimum_is_in_the_chart_of_its_value(board):
 def test_all_pictures_are_kept(board):
     tags = board.until(lambda tags: "hinge/tensorboard" in tags, "images/tags")
     assert "samples" in tags["hinge/tensorboard"]
-    kept = board("images/images", tag="samples", run="hinge/tensorboard", sample=0)
-    assert [picture["step"] for picture in kept] == [23 * epoch for epoch in range(EPOCHS + 1)]
+    wanted = [23 * epoch for epoch in range(EPOCHS + 1)]
+    query = {"tag": "samples", "run": "hinge/tensorboard", "sample": 0}
+    board.until(lambda kept: [one["step"] for one in kept] == wanted, "images/images", **query)
 
 
 def test_settings_of_runs_stand_beside_each_other(board):
