@@ -144,7 +144,7 @@ def test_the_python_lines_of_the_readme_run(workplace, monkeypatch):
 @pytest.mark.slow
 def test_tensorboard_shows_a_run(workplace, tmp_path):
     """The README's `tensorboard --logdir runs`, asked over HTTP as its page does."""
-    assert "tensorboard --logdir runs --samples_per_plugin images=0" in COMMANDS
+    assert "tensorboard --logdir runs --samples_per_plugin images=1000" in COMMANDS
     environment = {**os.environ, "KERAS_GAN_RUNS": str(tmp_path / "runs")}
     fit = ["fit", "digits", "--epochs", "2", "--set", "output.scalars_every_steps=1"]
     assert CliRunner(env=environment).invoke(main, fit).exit_code == 0

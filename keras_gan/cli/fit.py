@@ -156,7 +156,7 @@ def _play(training, prepared, run, profile: bool) -> None:
     """`run` is None in a worker that writes nothing, and has little to say."""
     if run is not None:
         click.echo(f"  run        {run.path}", err=True)
-        board = f"tensorboard --logdir {run.path.parent} --samples_per_plugin images=0"
+        board = f"tensorboard --logdir {run.path.parent} --samples_per_plugin images=1000"
         click.echo(f"  watch      {board}", err=True)
     from keras_gan import runs, signals
 
