@@ -68,10 +68,9 @@ def evaluate(run, checkpoint, out, **options) -> None:
     """Measure RUN (by default the newest), or several beside each other."""
     from keras_gan import runs
 
-    several, failed = len(run) > 1, []
-    opened, evaluations = [], []
+    several, opened, evaluations = len(run) > 1, [], []
     for path in run or (None,):
-        with _passed_over(path, several, failed):
+        with _passed_over(path, several):
             opened.append(runs.load(path, checkpoint))
     # After what can fail without the seconds that this takes.
     import_tensorflow()
@@ -80,26 +79,25 @@ def evaluate(run, checkpoint, out, **options) -> None:
     chosen = protocol.Protocol(**options)
     chosen.check()
     for one in opened:
-        with _passed_over(one.path, several, failed):
+        with _passed_over(one.path, several):
             evaluations.append(_one(one, chosen))
     if len(evaluations) > 1:
         click.echo(f"comparison: {report.write_comparison(evaluations, out)}", err=True)
     if not any(evaluation.figures for evaluation in evaluations):
         raise click.exceptions.Exit(1)
     _show(report.table(evaluations), [str(one.run.path) for one in evaluations])
-    if failed:
+    if len(evaluations) < len(run):
         raise click.exceptions.Exit(1)
 
 
 @contextlib.contextmanager
-def _passed_over(path: Path | None, several: bool, failed: list[Path | None]) -> Iterator[None]:
-    """Of several runs, one that fails is told and noted in `failed`; a single one ends all."""
+def _passed_over(path: Path | None, several: bool) -> Iterator[None]:
+    """Of several runs, one that fails is told and left out; a single one ends all."""
     try:
         yield
     except KerasGanError as error:
         if not several:
             raise
-        failed.append(path)
         click.echo(f"Error: {path}: {error}", err=True)
 
 
