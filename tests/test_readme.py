@@ -29,8 +29,9 @@ COMMANDS = [command for command in COMMANDS if command]
 
 #: Run by what builds the project, not by its tests: they are how the tests are run.
 MAKE = {"make fit", "make test"}
-#: What makes a `fit` short; what the command itself sets comes after it.
+#: Runs `keras-gan` in a process that has as many logical CPUs as its first argument says.
 GAMES = Path(__file__).with_name("replica_games.py")
+#: What makes a `fit` short; what the command itself sets comes after it.
 SHORT = ["--epochs", "1", "--set", "data.split=train[:256]", "--set", "output.sample_count=20"]
 
 

@@ -80,7 +80,7 @@ def evaluate(run, checkpoint, out, as_json, **options) -> None:
     """Measure RUN (by default the newest), or several beside each other."""
     from keras_gan import runs
 
-    several, failed = len(run) > 1, []
+    several = len(run) > 1
     if out is not None and not several:
         raise ConfigError(
             "--out is the page on several RUNs; that of a single one lies in its evaluation/. "
@@ -88,7 +88,7 @@ def evaluate(run, checkpoint, out, as_json, **options) -> None:
         )
     opened, evaluations = [], []
     for path in run or (None,):
-        with _passed_over(path, several, failed):
+        with _passed_over(path, several):
             opened.append(runs.load(path, checkpoint))
     # After what can fail without the seconds that this takes.
     import_tensorflow()
@@ -97,7 +97,7 @@ def evaluate(run, checkpoint, out, as_json, **options) -> None:
     chosen = protocol.Protocol(**options)
     chosen.check()
     for one in opened:
-        with _passed_over(one.path, several, failed):
+        with _passed_over(one.path, several):
             evaluations.append(_one(one, chosen))
     if len(evaluations) > 1:
         click.echo(f"comparison: {report.write_comparison(evaluations, out or _PAGE)}", err=True)
@@ -108,19 +108,18 @@ def evaluate(run, checkpoint, out, as_json, **options) -> None:
             echo_json({"run": str(one.run.path), **protocol.facts(one)})
     else:
         _show(report.table(evaluations), [str(one.run.path) for one in evaluations])
-    if failed:
+    if len(evaluations) < len(run):
         raise click.exceptions.Exit(1)
 
 
 @contextlib.contextmanager
-def _passed_over(path: Path | None, several: bool, failed: list[Path | None]) -> Iterator[None]:
-    """Of several runs, one that fails is told and noted in `failed`; a single one ends all."""
+def _passed_over(path: Path | None, several: bool) -> Iterator[None]:
+    """Of several runs, one that fails is told and left out; a single one ends all."""
     try:
         yield
     except KerasGanError as error:
         if not several:
             raise
-        failed.append(path)
         echo_error(f"{path}: {error}")
 
 
