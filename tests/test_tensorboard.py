@@ -52,7 +52,7 @@ def board(plain_run, tmp_path_factory):
     folder = tmp_path_factory.mktemp("board")
     shutil.copytree(plain_run, folder / "runs" / "plain")
     fit = ["fit", "digits", "--run-dir", folder / "runs/hinge", "--objective", "hinge", *QUICK]
-    fitted = invoke(*fit, "--epochs", EPOCHS)
+    fitted = invoke(*fit, "--epochs", EPOCHS, "--set=output.samples_every_epochs=1")
     assert fitted.exit_code == 0, fitted.stderr
     (command,) = re.findall(r"watch +tensorboard (.*)", fitted.stderr)
     with open(folder / "log", "w") as log:
