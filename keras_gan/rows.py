@@ -21,6 +21,7 @@ BOARD = "tensorboard"
 OPTIMUM = f"{BOARD}/optimum"  # a TensorBoard run of its own
 _LONGEST_EVENT = 2**28  # bytes
 _FRAME = 16  # bytes of length and checksums around a record
+_SQUARE = str.maketrans("()", "[]")
 
 
 class Board:
@@ -53,6 +54,20 @@ class Board:
             self._writer.close()
 
 
+def write_scalar(tag: str, value: float) -> None:
+    """`tf.summary.scalar`, under its name in charts of several tags, too."""
+    for name in dict.fromkeys([tag, charted(tag)]):
+        tf.summary.scalar(name, value)
+
+
+def charted(tag: str) -> str:
+    """What V(D,G) and the like are called once more, for TensorBoard's Custom Scalars tab.
+
+    It takes all from a tag's first round bracket on for the name of the run, and draws no line.
+    """
+    return f"charts/{tag.translate(_SQUARE)}" if "(" in tag else tag
+
+
 class RowWriter:
     """Appends rows to a run's `metrics.jsonl`, and their values to TensorBoard.
 
@@ -78,7 +93,7 @@ class RowWriter:
         with self.board.at(iteration):
             for name, value in values.items():
                 if name != "time/unix":
-                    tf.summary.scalar(name, value)
+                    write_scalar(name, value)
 
     def close(self) -> None:
         self._file.close()

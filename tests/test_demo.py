@@ -21,7 +21,7 @@ from conftest import PROGRAM, QUICK, invoke, npz
 from PIL import Image
 
 from keras_gan import load, pictures, players, sampling
-from keras_gan.demo import models
+from keras_gan.demo import drawings, models
 from keras_gan.demo.playground import GRID, Playground
 from keras_gan.errors import ConfigError
 
@@ -118,6 +118,22 @@ def test_what_is_not_drawn_on_is_black_and_the_label_is_looked_for(playground):
     seen, _, label = playground.found(drawing, "all")
     assert label in playground.model.class_names
     assert seen[4, 3:5].min() > 200 and seen[:, [0, 7]].max() < 50  # filtered as it is made small
+
+
+def test_a_drawing_is_moved_and_scaled_to_where_samples_are():
+    samples = np.full((3, 28, 28, 1), -1.0)
+    samples[:, 9:19, 11:17] = 1.0  # a bar of 10 by 6 around the middle
+    drawing = Image.new("RGB", (280, 280))
+    drawing.paste("white", (20, 40, 140, 240))  # 200 by 120 pixels, off the middle
+    placed = np.asarray(drawings.like(drawing, samples))[..., 0] > 127
+    rows, columns = np.flatnonzero(placed.any(1)), np.flatnonzero(placed.any(0))
+    assert (rows[[0, -1]], columns[[0, -1]]) == (
+        pytest.approx([90, 189], abs=2),
+        pytest.approx([110, 169], abs=2),
+    )
+    black = Image.new("RGB", (280, 280))
+    assert drawings.like(black, samples) is black
+    assert drawings.on_black(samples) and not drawings.on_black(-samples)
 
 
 def test_labels_that_are_vectors_are_those_that_the_run_keeps(tmp_path):

@@ -7,11 +7,12 @@ from tensorboard.plugins.custom_scalar import layout_pb2, summary
 
 #: {category: {chart: regular expressions of its tags}}. The optima are a second TensorBoard
 #: run of the same tags, so that each is drawn in the chart of its value. The layout is the
-#: same for every run: TensorBoard joins those of all runs by their titles.
+#: same for every run: TensorBoard joins those of all runs by their titles. Tags with round
+#: brackets are meant by their `rows.charted` names.
 CHARTS = {
     "The game": {
-        "V(D,G) and its optimum, -log 4": (r"^V\(D,G\)$", r"^held_out/V\(D,G\)$"),
-        "D(x) against D(G(z))": (r"^D\(x\)$", r"^D\(G\(z\)\)$"),
+        "V(D,G) and its optimum, -log 4": (r"^charts/V\[D,G\]$", r"^charts/held_out/V\[D,G\]$"),
+        "D(x) against D(G(z))": (r"^charts/D\[x\]$", r"^charts/D\[G\[z\]\]$"),
         "the game's own value and its optimum": (r"^value/",),
         "losses, and those beside the game's": (r"^loss/", r"^auxiliary/"),
         "test error of D as a classifier": (r"^classifier/test_error$",),

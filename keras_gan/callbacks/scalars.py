@@ -12,7 +12,7 @@ from keras_gan.callbacks import dashboard
 from keras_gan.callbacks.cadence import Cadence
 from keras_gan.config import Config
 from keras_gan.objectives import OPTIMAL_VALUE
-from keras_gan.rows import OPTIMUM, Board, RowWriter
+from keras_gan.rows import OPTIMUM, Board, RowWriter, write_scalar
 from keras_gan.values import flatten
 
 
@@ -74,9 +74,9 @@ class ScalarWriter(Cadence):
         self.rows.write(iteration, {**values, "time/unix": time.time(), **self.times})
         objective = self.model.objective
         with self.optimum.at(iteration):
-            tf.summary.scalar("V(D,G)", OPTIMAL_VALUE)
+            write_scalar("V(D,G)", OPTIMAL_VALUE)
             if objective.value_name:
-                tf.summary.scalar(objective.value_name, objective.optimum)
+                write_scalar(objective.value_name, objective.optimum)
 
     def _describe(self):
         from tensorboard.plugins.hparams import api as hparams

@@ -154,10 +154,10 @@ def _opinion(playground: Playground) -> Drawn:
 
 
 def _drawing(playground: Playground) -> Drawn:
-    def find(drawn, label):
+    def find(drawn, label, placed):
         if drawn is None or drawn["composite"] is None:
             raise gr.Error("Draw something, or choose a picture.", print_exception=False)
-        seen, latent, label = playground.found(drawn["composite"], label)
+        seen, latent, label = playground.found(drawn["composite"], label, placed)
         return (
             latent[0].tolist(),
             html(seen, "as it is looked for"),
@@ -179,8 +179,11 @@ def _drawing(playground: Playground) -> Drawn:
                 Image.new("RGB", _BOARD), type="pil", label="A drawing", elem_id="board",
                 sources=["upload", "clipboard"], canvas_size=_BOARD, fixed_canvas=True,
                 layers=False, transforms=(), buttons=[],
-                brush=gr.Brush(20, ["#fff", "#888", "#000"]),
+                brush=gr.Brush(12, ["#fff", "#888", "#000"]),
             )  # fmt: skip
+            placed = gr.Checkbox(
+                playground.on_black, label="Move and scale it to where samples are"
+            )
             go = gr.Button("Find its latent", elem_id="find")
             seen = gr.HTML("", elem_id="looked-for", elem_classes=["picture", "one"])
         with gr.Column():
@@ -190,7 +193,7 @@ def _drawing(playground: Playground) -> Drawn:
             gr.Markdown("The nearest image that the generator makes, and ways on from there.")
     controls = [latent, label, *sliders]
     on(controls[1:], draw, shown, controls)
-    event = when(go.click, find, [board, wanted], [latent, seen, label, *sliders])
+    event = when(go.click, find, [board, wanted, placed], [latent, seen, label, *sliders])
     when(event.then, draw, controls, shown)
     return [(draw, controls, shown)]
 

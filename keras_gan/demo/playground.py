@@ -14,13 +14,14 @@ from PIL import Image
 
 from keras_gan import directions, latents, pictures
 from keras_gan.data.source import fit_picture
+from keras_gan.demo import drawings
 from keras_gan.demo.models import Model
 from keras_gan.sampling import SAMPLING
 
 SLIDERS = 8
 GRID = 64
 _BASES = 8  # latents at which the generator's Jacobian is taken
-_COMPARED = 100  # samples that an opinion is held against
+_COMPARED = 100  # samples that a picture is held against
 
 
 class Playground:
@@ -115,22 +116,28 @@ class Playground:
         logit = float(self.model.judge(_as_float(seen), one)[0])
         return seen, logit, float(np.mean(self.model.judge(made, labels) < logit))
 
+    @property
+    def on_black(self) -> bool:
+        """Whether samples are bright things on a dark ground, as a drawing is."""
+        return drawings.on_black(self._some())
+
     def found(
-        self, picture: Image.Image, label: str | None
+        self, picture: Image.Image, label: str | None, placed: bool = False
     ) -> tuple[np.ndarray, np.ndarray, str | None]:
         """The latent whose image comes nearest to a picture.
 
         Args:
             picture: what is transparent in it is black.
             label: of the class that it should have; any other text for the best of all.
+            placed: moves and scales it first to where samples are bright.
 
         Returns:
             (the picture as it is looked for, uint8; float32 (1, dim); the class's name).
         """
         picture = picture.convert("RGBA")
-        seen = self._fitted(
-            Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
-        )
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture)
+        picture = picture.convert("RGB")
+        seen = self._fitted(drawings.like(picture, self._some()) if placed else picture)
         names = self.model.class_names
         wanted = label if names is not None and label in names else None
         latent, labels = self.model.invert(_as_float(seen), wanted)
@@ -162,6 +169,12 @@ class Playground:
             return None
         number = names.index(label) if label in names else 0
         return np.full(count, number, np.int32)
+
+    def _some(self) -> np.ndarray:
+        """Some samples, of all classes in turn."""
+        names = self.model.class_names
+        labels = None if names is None else (np.arange(_COMPARED) % len(names)).astype(np.int32)
+        return self.model.generate(self.latents(0, _COMPARED), labels)
 
     def _image(self, latent: np.ndarray, label: str | None) -> np.ndarray:
         return pictures.to_uint8(self.model.generate(latent, self._labels(label, 1)))[0]
