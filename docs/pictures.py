@@ -121,7 +121,8 @@ def objectives(out: Path, images: Path, epochs: int | None) -> None:
     for run in sorted((out / "runs").glob("*/seed-0")):
         last = Image.open(sorted((run / "samples").glob("*.png"))[-1]).convert("RGB")
         tile = Image.new("RGB", (260, 280), "white")
-        tile.paste(last.resize((256, 256)), (2, 22))
+        quarter = (0, 0, last.width // 2, last.height // 2)  # else digits are too small to see
+        tile.paste(last.resize((256, 256), Image.Resampling.NEAREST, quarter), (2, 22))
         name = run.parent.name.removeprefix("digits--")
         ImageDraw.Draw(tile).text((4, 4), name, fill="black")
         tiles.append(np.asarray(tile))

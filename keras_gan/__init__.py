@@ -13,6 +13,8 @@ from typing import Any
 # TensorFlow reads this when it is imported, and by itself takes oneDNN's convolutions only
 # on CPUs with AVX-512 VNNI. With AVX2 a convolutional step takes 0.55 times as long with them.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# Since 1.29 ONNX Runtime's packages for Linux tell Microsoft what models they open.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 __version__ = "0.1.0"
 

@@ -287,6 +287,8 @@ def test_a_browser_clicks_through_the_page_of_a_run_that_goes_on(conditional_run
         changed(page, "#between img", between)
 
         tab(page, "Draw")
+        page.wait_for_selector("#board canvas")
+        page.wait_for_timeout(2000)  # the board lays itself out
         box = page.locator("#board canvas").first.bounding_box()
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 3
         page.mouse.move(x, y)

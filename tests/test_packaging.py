@@ -122,6 +122,14 @@ def test_the_installed_wheel_trains_and_samples(installed, tmp_path):
 # --------------------------------------------------------------- setup.cfg's facts
 
 
+def test_onnx_runtime_tells_nobody_what_it_opens(tmp_path):
+    """Its telemetry begins with a file of the session, and stays away where CI is set."""
+    kept = {n: v for n, v in os.environ.items() if n not in ("ORT_DISABLE_TELEMETRY", "CI")}
+    command = [sys.executable, "-c", "import keras_gan, onnxruntime"]
+    subprocess.run(command, check=True, env={**kept, "TMPDIR": str(tmp_path)}, cwd=ROOT)
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_packages_are_those_that_setup_cfg_lists():
     listed = package_folders()
     for package, folder in listed.items():
