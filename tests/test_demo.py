@@ -315,12 +315,12 @@ def test_a_browser_clicks_through_the_page_of_a_run_that_goes_on(conditional_run
         resumed = invoke("fit", "--resume", run, "--epochs", 3)
         assert resumed.exit_code == 0, resumed.stderr
         page.locator("#reload").click()
-        page.wait_for_function("document.querySelector('#title').innerText.includes('step 69')")
+        page.wait_for_function("document.querySelector('#title')?.innerText.includes('step 69')")
         changed(page, "#training img", curves)
         tab(page, "Samples")
         changed(page, "#samples img", grid)
         page.reload()  # a page that is opened later shows what is now, too
-        page.wait_for_function("document.querySelector('#title').innerText.includes('step 69')")
+        page.wait_for_function("document.querySelector('#title')?.innerText.includes('step 69')")
 
         tab(page, "Download")
         page.locator("#make-onnx").click()
