@@ -1,4 +1,4 @@
-"""What docs/conditioning.md and docs/semi_supervised.md tell to run, on digits in place of MNIST."""
+"""What docs/conditioning.md and docs/semi_supervised.md tell to run, on digits for MNIST."""
 
 import json
 import re
