@@ -113,9 +113,9 @@ def test_the_site_is_read_and_searched_without_a_network(site):
         for picture in pictures:
             picture.scroll_into_view_if_needed()
             assert picture.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 0
-        page.locator("label[for=__search]").first.click()
-        page.locator(".md-search__input").fill("total variation")
-        page.locator(".md-search-result__link").first.click()
+        page.locator(".md-search__input").click()
+        page.locator(".md-search__input").press_sequentially("total variation")
+        page.locator(".md-search-result__link[href*='extend.html']").first.click()
         page.wait_for_url("**/extend.html**")
 
 
