@@ -12,6 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_gan import stateless
 from keras_gan.errors import ConfigError, suggestion
 from keras_gan.values import shown
 
@@ -153,7 +154,7 @@ POLICIES: dict[str, tuple[Callable[[tf.Tensor, tf.Tensor], tf.Tensor], int]] = {
 
 def _uniform(images: Any, count: int, seed: tf.Tensor, number: int) -> tf.Tensor:
     seed = tf.random.experimental.stateless_fold_in(seed, number)
-    return tf.random.stateless_uniform([tf.shape(images)[0], count], seed)
+    return stateless.uniform([tf.shape(images)[0], count], seed)
 
 
 def _whole(draws: tf.Tensor, count: int) -> tf.Tensor:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from keras_gan import stateless
 from keras_gan.errors import ConfigError, suggestion
 
 #: Half width of the uniform distribution with unit variance (Goodfellow 2014's
@@ -15,11 +16,11 @@ UNIFORM_BOUND = math.sqrt(3.0)
 
 
 def _normal(shape, seed):
-    return tf.random.stateless_normal(shape, seed)
+    return stateless.normal(shape, seed)
 
 
 def _uniform(shape, seed):
-    return tf.random.stateless_uniform(shape, seed, -UNIFORM_BOUND, UNIFORM_BOUND)
+    return stateless.uniform(shape, seed, -UNIFORM_BOUND, UNIFORM_BOUND)
 
 
 def _rademacher(shape, seed):
@@ -28,7 +29,7 @@ def _rademacher(shape, seed):
     A continuous G of continuous noise joins the modes of its samples by a bridge (Tanielian
     2020, "Learning disconnected manifolds: a no GANs land"); of this noise it need not.
     """
-    coins = tf.random.stateless_uniform(shape, seed, 0, 2, tf.int32)
+    coins = stateless.uniform(shape, seed, 0, 2, tf.int32)
     return 2.0 * tf.cast(coins, tf.float32) - 1.0
 
 

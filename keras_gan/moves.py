@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from keras_gan import augmentation, batches, latents, players, replicas
+from keras_gan import augmentation, batches, latents, players, replicas, stateless
 from keras_gan.game import Game
 
 #: What random numbers are for; each use of a round folds its own number into the seed.
@@ -59,7 +59,7 @@ class Moves(Game):
         if self.instance_noise_steps is not None:
             progress = tf.cast(self.iteration.value, tf.float32) / self.instance_noise_steps
             stddev *= tf.maximum(0.0, 1.0 - progress)
-        noise = tf.random.stateless_normal(tf.shape(images), self._seed(_IMAGES, use))
+        noise = stateless.normal(tf.shape(images), self._seed(_IMAGES, use))
         return images + stddev * noise
 
     def _drawn_known(self, real_images, use):
@@ -68,7 +68,7 @@ class Moves(Game):
             return None, None
         images, labels = self._known
         count, seed = batches.rows_of(real_images), self._seed(_IMAGES, _KNOWN + use)
-        rows = tf.random.stateless_uniform([count], seed, maxval=len(images), dtype=tf.int32)
+        rows = stateless.uniform([count], seed, maxval=len(images), dtype=tf.int32)
         drawn = batches.as_float(tf.gather(images, rows))
         if self.flip:
             drawn = augmentation.flipped(drawn, self._seed(_IMAGES, 2 * _KNOWN + use))

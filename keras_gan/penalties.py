@@ -14,6 +14,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from keras_gan import stateless
 from keras_gan.errors import ConfigError, suggestion
 from keras_gan.values import shown
 
@@ -45,7 +46,7 @@ def gradient_penalty(
     real_images = tf.cast(real_images, tf.float32)
     fake_images = tf.cast(fake_images, tf.float32)
     one_each = [tf.shape(real_images)[0], *[1] * (real_images.shape.rank - 1)]
-    epsilon = tf.random.stateless_uniform(one_each, seed)
+    epsilon = stateless.uniform(one_each, seed)
     between = fake_images + epsilon * (real_images - fake_images)
     squared = _squared_gradient_norm(discriminator, between, labels)
     return tf.reduce_mean(tf.square(tf.sqrt(squared + 1e-12) - 1.0))

@@ -7,7 +7,9 @@ import tensorflow as tf
 
 from keras_gan.layers import (
     ConditionalBatchNormalization,
+    Dropout,
     FourierFeatures,
+    GaussianNoise,
     Maxout,
     Recomputed,
     SpectralNormalization,
@@ -102,6 +104,42 @@ def test_conditional_batch_norm_has_a_scale_and_a_shift_for_each_class():
     np.testing.assert_allclose(got[1:], expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("make", [Dropout, GaussianNoise])
+def test_noise_is_keras_own_by_an_algorithm_that_is_named(make, policy):
+    x = np.random.default_rng(0).uniform(1.0, 2.0, size=(40, 50)).astype("float32")
+    layer = make(0.25, seed=3, dtype=policy)
+    keras_one = getattr(keras.layers, make.__name__)(0.25, seed=3, dtype=policy)
+    got, expected = layer(x, training=True), keras_one(x, training=True)
+    assert got.dtype == expected.dtype
+    if policy == "float32":  # a plain graph's default is the same algorithm
+        np.testing.assert_allclose(got, expected, rtol=1e-6)
+    got = got.numpy().astype("float32")
+    if make is Dropout:
+        assert 0.2 < (got == 0).mean() < 0.3  # 5 deviations of 2,000 coins
+        np.testing.assert_allclose(got[got != 0], x[got != 0] / 0.75, rtol=2e-3)
+    else:
+        assert 0.23 < np.std(got - x) < 0.27
+    np.testing.assert_array_equal(layer(x, training=False), keras_one(x, training=False))
+    np.testing.assert_array_equal(make(0.0)(x, training=True), x)
+    assert not np.array_equal(layer(x, training=True), layer(x, training=True))
+
+
+@pytest.mark.parametrize("make", [Dropout, GaussianNoise])
+def test_no_compiler_chooses_the_algorithm_of_noise(make):
+    def chosen(layer):
+        graph = tf.function(lambda x: layer(x, training=True)).get_concrete_function(
+            tf.TensorSpec((2, 3))
+        )
+        return {op.type for op in graph.graph.get_operations()} & {
+            "StatelessRandomGetKeyCounter",
+            "StatelessRandomGetAlg",
+        }
+
+    assert not chosen(make(0.5))
+    assert chosen(getattr(keras.layers, make.__name__)(0.5))  # how it would show
+
+
 def normalised_block():
     """Spectral norm and batch norm: both kinds of state that a call in training moves."""
     keras.utils.set_random_seed(0)
@@ -190,6 +228,8 @@ def test_what_is_differentiated_twice_is_kept():
         Recomputed(keras.layers.Dense(3)),
         FourierFeatures(4, dtype="float32"),
         Maxout(3, 2, keras.initializers.RandomUniform(-0.1, 0.1)),
+        Dropout(0.5, seed=1),
+        GaussianNoise(0.5, seed=1),
         SpectralNormalization(keras.layers.Conv2D(4, 3, use_bias=False)),
     ],
 )

@@ -161,6 +161,29 @@ def test_the_2014_networks_start_as_published():
     assert discriminator.count_params() == (784 * 1200 + 1200) + (240 * 1200 + 1200) + 241
 
 
+def test_the_semi_supervised_networks_hold_their_weights_at_norm_one():
+    _, discriminator = networks.build(
+        "mlp",
+        latent_dim=4,
+        sample_shape=(6,),
+        discriminator={"hidden": [5, 3], "activations": ["relu"], "unit_norm": True},
+    )
+    *hidden, last = (x for x in discriminator.layers if isinstance(x, keras.layers.Dense))
+    optimizer = keras.optimizers.Adam(0.5)
+    gradients = [tf.ones_like(v) for v in discriminator.trainable_variables]
+    optimizer.apply(gradients, discriminator.trainable_variables)
+    for layer in hidden:
+        np.testing.assert_allclose(np.linalg.norm(layer.kernel, axis=0), 1.0, rtol=1e-5)
+    assert np.linalg.norm(last.kernel) > 0.5  # free
+    with pytest.raises(ConfigError, match="one norm"):
+        networks.build(
+            "mlp",
+            latent_dim=4,
+            sample_shape=(6,),
+            discriminator={"unit_norm": True, "spectral_norm": True},
+        )
+
+
 def test_initial_weights_of_equal_layers_differ():
     generator, _ = networks.build("maxout", latent_dim=1200, sample_shape=(28, 28, 1))
     first, second = (

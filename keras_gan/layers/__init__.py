@@ -3,12 +3,15 @@
 from keras_gan.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from keras_gan.layers.fourier_features import FourierFeatures
 from keras_gan.layers.maxout import Maxout
+from keras_gan.layers.noise import Dropout, GaussianNoise
 from keras_gan.layers.recomputed import Recomputed, activations_kept
 from keras_gan.layers.spectral_normalization import SpectralNormalization
 
 __all__ = [
     "ConditionalBatchNormalization",
+    "Dropout",
     "FourierFeatures",
+    "GaussianNoise",
     "Maxout",
     "Recomputed",
     "SpectralNormalization",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from keras_gan.layers import Dropout
 from keras_gan.networks import blocks
 
 KERNEL = 4
@@ -103,7 +104,7 @@ def discriminator(
             x = layers.BatchNormalization()(x)
         x = layers.LeakyReLU(negative_slope=0.2)(x)
         if dropout:
-            x = layers.Dropout(dropout)(x)
+            x = Dropout(dropout)(x)
     x = layers.Flatten()(x)
     output = blocks.logits(x, labels, num_classes, conditioning, dense)
     inputs = {"images": images} if labels is None else {"images": images, "labels": labels}

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_gan.layers import Maxout
+from keras_gan.layers import Dropout, Maxout
 from keras_gan.networks import blocks
 
 
@@ -88,9 +88,9 @@ def discriminator(
     if labels is not None and conditioning == "concat":
         embedded = blocks.embedded_label(labels, num_classes, blocks.LABEL_FEATURES)
         x = layers.Concatenate(name="image_and_label")([x, embedded])
-    x = layers.Dropout(input_dropout)(x)
+    x = Dropout(input_dropout)(x)
     for count in units:
-        x = layers.Dropout(dropout)(Maxout(count, pieces, uniform())(x))
+        x = Dropout(dropout)(Maxout(count, pieces, uniform())(x))
     dense = blocks.dense_maker(spectral_norm)
 
     def last(units, **options):

@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from keras_gan.errors import ConfigError
-from keras_gan.layers import FourierFeatures
+from keras_gan.layers import Dropout, FourierFeatures, GaussianNoise
 from keras_gan.networks import blocks
 
 
@@ -66,6 +66,7 @@ def discriminator(
     fourier_octaves: int = 0,
     input_noise: float = 0.0,
     noise: float = 0.0,
+    unit_norm: bool = False,
 ) -> keras.Model:
     """A sample -> hidden dense layers -> one logit.
 
@@ -80,11 +81,19 @@ def discriminator(
             first layer sees beside it, to tell points that are close; 0 for none.
         input_noise, noise: deviation of Gaussian noise on the sample and on what each hidden
             layer says, in training (Salimans 2016's semi-supervised networks).
+        unit_norm: hold the weights of each hidden unit at norm 1, as those networks do.
 
     Returns:
         Model: `images` (, `labels`) -> float32 logits (batch, 1).
+
+    Raises:
+        ConfigError: two norms at once.
     """
     blocks.check_conditioning(conditioning)
+    if unit_norm and spectral_norm:
+        raise ConfigError(
+            "Layers are normalised by `unit_norm` or by `spectral_norm`, not by both."
+        )
     dense = blocks.dense_maker(spectral_norm)
     images = keras.Input(sample_shape, name="images")
     labels = blocks.label_input(num_classes, condition_dim)
@@ -93,15 +102,16 @@ def discriminator(
         embedded = blocks.embedded_label(labels, num_classes, blocks.LABEL_FEATURES)
         x = layers.Concatenate(name="image_and_label")([x, embedded])
     if input_noise:
-        x = layers.GaussianNoise(input_noise)(x)
+        x = GaussianNoise(input_noise)(x)
     if fourier_octaves:
         x = FourierFeatures(fourier_octaves, dtype="float32")(x)
+    unit = {"kernel_constraint": keras.constraints.UnitNorm(axis=0)} if unit_norm else {}
     for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
-        x = layers.Activation(activation)(dense(units)(x))
+        x = layers.Activation(activation)(dense(units, **unit)(x))
         if dropout:
-            x = layers.Dropout(dropout)(x)
+            x = Dropout(dropout)(x)
         if noise:
-            x = layers.GaussianNoise(noise)(x)
+            x = GaussianNoise(noise)(x)
     output = blocks.logits(x, labels, num_classes, conditioning, dense)
     inputs = {"images": images} if labels is None else {"images": images, "labels": labels}
     return keras.Model(inputs, output, name="discriminator")
