@@ -1,6 +1,6 @@
 """Error with few labels: `mnist_semi` beside the same network trained on these labels alone.
 
-    python benchmarks/semi_supervised.py FOLDER [--data-dir DIR] [--draws 3] [--epochs N]
+    python benchmarks/semi_supervised.py FOLDER [--data-dir DIR] [--draws 0 1 2] [--epochs N]
         [--steps N] [--judged-by SPLIT] [--set path=value ...]
 
 Each draw of the labels (data.labels_seed = 0, 1, ...) trains a run in FOLDER/draw_N and a
@@ -117,7 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--data-dir")
-    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--draws", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--steps", type=int, default=3000, help="of the supervised baseline")
     parser.add_argument("--judged-by", default="test", help="the split whose errors are told")
@@ -128,7 +128,7 @@ def main() -> None:
         settings["training.epochs"] = options.epochs
     given = {"judged_by": options.judged_by, "steps": options.steps, "settings": settings}
     results = Results(options.folder / "semi_supervised.jsonl", given)
-    for draw in sorted(set(range(options.draws)) - {row["draw"] for row in results.rows}):
+    for draw in sorted(set(options.draws) - {row["draw"] for row in results.rows}):
         results.add(measure(draw, options, settings))
     table(results.rows)
 
