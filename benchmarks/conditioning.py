@@ -12,14 +12,12 @@ broken off is gone on with. At the end two tables are printed: all ways, and eac
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from kept import Results, print_table, trained
+from kept import Results, print_table, told, trained
 
 from keras_gan.config import parse_assignments
-from keras_gan.errors import KerasGanError
 from keras_gan.evaluation import protocol, report
 
 METRICS = ("frechet", "fidelity", "score", "classes")
@@ -97,8 +95,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KerasGanError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+    told(main)

@@ -1,4 +1,4 @@
-"""What benchmarks of whole trainings share: runs that are gone on with, and a line a result."""
+"""What benchmarks share: runs that are gone on with, a line a result, and one an error."""
 
 from __future__ import annotations
 
@@ -6,14 +6,24 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from keras_gan import load
+from keras_gan.errors import KerasGanError
 from keras_gan.runs import Run
 
 PROGRAM = str(Path(sys.executable).with_name("keras-gan"))
+
+
+def told(main: Callable[[], int | None]) -> NoReturn:
+    """Ends the program with what `main` returns, or an error in one line, as commands do."""
+    try:
+        sys.exit(main())
+    except KerasGanError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 def trained(path: Path, recipe: str, settings: Mapping[str, Any]) -> tuple[Run, float | None]:

@@ -17,15 +17,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from kept import told
 
 from keras_gan import load, pictures
 from keras_gan.data import Source
-from keras_gan.errors import KerasGanError
 from keras_gan.evaluation import extractors, protocol
 from keras_gan.evaluation.cache import Cache
 from keras_gan.inversion import figures, images, inverting, restoring
@@ -110,8 +109,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except KerasGanError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+    told(main)

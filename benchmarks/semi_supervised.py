@@ -18,14 +18,13 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from kept import Results, print_table, trained
+from kept import Results, print_table, told, trained
 
 from keras_gan import (
     augmentation,
@@ -39,7 +38,6 @@ from keras_gan import (
 from keras_gan.batches import as_float
 from keras_gan.config import Config, parse_assignments
 from keras_gan.data import Source
-from keras_gan.errors import KerasGanError
 
 
 def error_of(network: keras.Model, judge: Source) -> float:
@@ -134,8 +132,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KerasGanError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+    told(main)

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
+
+from kept import told
 
 from keras_gan import Run, load, load_config, training
 from keras_gan.config import override
-from keras_gan.errors import KerasGanError
 from keras_gan.evaluation import protocol
 
 SAMPLES = 26_000
@@ -69,8 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KerasGanError as error:
-        print(error, file=sys.stderr)
-        sys.exit(error.exit_code)
+    told(main)

@@ -34,8 +34,6 @@ RUNTIME = {
     "ort-wasm-simd-threaded.wasm": "ort.wasm",
 }
 _PAGE = ("index.html", "app.js")
-_SLIDERS = 8
-_BASES = 8  # latents at which the generator's Jacobian is taken
 _SECONDS = 600  # for npm
 
 
@@ -136,12 +134,12 @@ def runner(path: Path) -> Runner:
 
 
 def _facts(generator: Generator, name: str) -> dict:
-    bases = generator.fixed_inputs(_BASES)
+    bases = generator.fixed_inputs(directions.BASES)
 
     def images(latents: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         return np.asarray(generator(latents, labels))
 
-    found, _ = directions.principal(images, bases["latent"], bases.get("labels"), _SLIDERS)
+    found, _ = directions.principal(images, bases["latent"], bases.get("labels"))
     names = generator.class_names
     return {
         "name": name,

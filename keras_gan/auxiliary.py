@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import tensorflow as tf
 
 from keras_gan.errors import ConfigError, suggestion
-from keras_gan.values import check_value, shown
+from keras_gan.values import built, check_value
 
 #: What D returns, by name: `logits`, `class_logits`, `features`.
 Outputs = Mapping[str, tf.Tensor]
@@ -176,14 +176,8 @@ def get(given: Any) -> tuple[Auxiliary, ...]:
     Raises:
         ConfigError: anything else, an unknown name or option, a value of the wrong type.
     """
-    if isinstance(given, Mapping) and all(isinstance(o, Mapping) for o in given.values()):
-        return tuple(_from_options(name, options) for name, options in given.items())
-    if isinstance(given, Iterable) and all(isinstance(a, Auxiliary) for a in given):
-        return tuple(given)
-    raise ConfigError(
-        "`auxiliary` should be a table like {'classifier': {'weight': 1.0}}, or Auxiliary "
-        f"objects. Received: {shown(given)}."
-    )
+    example = "{'classifier': {'weight': 1.0}}"
+    return built("auxiliary", given, Auxiliary, _from_options, example)
 
 
 def _from_options(name: str, options: Mapping[str, Any]) -> Auxiliary:

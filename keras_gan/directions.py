@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+COUNT = 8  # directions, a slider each
+BASES = 8  # latents at which the generator's Jacobian is taken
+
 #: Half the distance of the two latents of a difference: wide enough that float32's rounding is
 #: lost in it, narrow beside the unit variance of latents.
 _STEP = 0.1
@@ -16,7 +19,7 @@ def principal(
     images: Callable[[np.ndarray, np.ndarray | None], np.ndarray],
     latents: np.ndarray,
     labels: np.ndarray | None = None,
-    count: int = 8,
+    count: int = COUNT,
 ) -> tuple[np.ndarray, np.ndarray]:
     """The leading eigenvectors of E_z[J^T J], J being the generator's Jacobian at z.
 

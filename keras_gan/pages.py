@@ -48,8 +48,12 @@ def write(path: Path, title: str, sections: Iterable[str]) -> Path:
 
 def picture(png: bytes, title: str) -> str:
     """A PNG within the page itself; `title` is for those who can't see it."""
-    data = base64.b64encode(png).decode()
-    return f'<img alt="{html.escape(title)}" src="data:image/png;base64,{data}">'
+    return f'<img alt="{html.escape(title)}" src="{data_url(png)}">'
+
+
+def data_url(png: bytes) -> str:
+    """A URL that holds a PNG itself."""
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def figure(png: bytes, caption: str) -> str:

@@ -9,14 +9,14 @@ often it is computed.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from keras_gan import stateless
 from keras_gan.errors import ConfigError, suggestion
-from keras_gan.values import shown
+from keras_gan.values import built
 
 Discriminator = Callable[[tf.Tensor, Any], tf.Tensor]
 
@@ -135,14 +135,7 @@ def get(given: Any) -> tuple[Penalty, ...]:
     Raises:
         ConfigError: anything else, an option that does not exist, no weight.
     """
-    if isinstance(given, Mapping) and all(isinstance(o, Mapping) for o in given.values()):
-        return tuple(_from_options(name, options) for name, options in given.items())
-    if isinstance(given, Iterable) and all(isinstance(p, Penalty) for p in given):
-        return tuple(given)
-    raise ConfigError(
-        "`penalties` should be a table like {'r1': {'weight': 0.1}}, or Penalty objects. "
-        f"Received: {shown(given)}."
-    )
+    return built("penalties", given, Penalty, _from_options, "{'r1': {'weight': 0.1}}")
 
 
 def _from_options(name: str, options: Mapping[str, float]) -> Penalty:

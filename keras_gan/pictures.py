@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -53,6 +54,13 @@ def points(samples: np.ndarray, bounds: tuple[float, float], size: int = 256) ->
         counts, _, _ = np.histogram2d(samples[:, 1], samples[:, 0], [edges, edges])
         ink = np.minimum(counts[::-1] / 2.0, 1.0)
     return (255 - 255 * ink).astype(np.uint8)[..., None]
+
+
+def as_png(image: np.ndarray) -> bytes:
+    """uint8 (h, w, 1 or 3) as a PNG's bytes."""
+    file = io.BytesIO()
+    _picture(image).save(file, format="PNG")
+    return file.getvalue()
 
 
 def save_png(path: Path, image: np.ndarray) -> None:

@@ -111,11 +111,22 @@ def label_interpolation(
     Raises:
         ConfigError: as `sample`, or labels that are vectors.
     """
-    ends = [labels_of(run, rows, end) for end in (label, to_label)]
+    start, end = (labels_of(run, rows, one) for one in (label, to_label))
+    return label_walk(run, draw_latents(run.gan, rows, seed), start, end, steps)
+
+
+def label_walk(
+    run: Run, latent: np.ndarray, start: np.ndarray, end: np.ndarray | int, steps: int
+) -> dict[str, np.ndarray]:
+    """Walks from class ids (n,) to others, or to one; a path keeps its latent, of (n, dim).
+
+    Returns as `label_interpolation`.
+    """
     t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[:, None]
-    start, end = (np.eye(run.num_classes, dtype=np.float32)[ids][:, None] for ids in ends)
-    mixes = ((1 - t) * start + t * end).reshape(rows * steps, -1)
-    latent = np.repeat(draw_latents(run.gan, rows, seed), steps, axis=0)
+    one_hot = np.eye(run.num_classes, dtype=np.float32)
+    mixes = (1 - t) * one_hot[start][:, None] + t * one_hot[end][..., None, :]
+    mixes = mixes.reshape(-1, run.num_classes)
+    latent = np.repeat(latent, steps, axis=0)
     mixing = building.generator_of_mixes(run.generator, run.config, run.num_classes)
     samples = run_batched(mixing, {"latent": latent, "labels": mixes})
     return {"latents": latent, "labels": mixes, "samples": samples}

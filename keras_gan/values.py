@@ -6,6 +6,7 @@ import contextlib
 import math
 import types
 import typing
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NoReturn
 
 from keras_gan.errors import ConfigError, one_line
@@ -77,6 +78,21 @@ def _plain(path: str, value: Any, depth: int) -> Any:
         if isinstance(value, kind):
             return str(check_value(path, value, str)) if kind is str else kind(value)
     wrong_type(path, "a number, text, true, false, a list or a table", value)
+
+
+def built(
+    path: str, given: Any, kind: type, build: Callable[[str, Mapping[str, Any]], Any], example: str
+) -> tuple:
+    """Objects of `kind` as they are given, or as `build` makes them of a table {name: options}.
+
+    Raises:
+        ConfigError: anything else; it names `path`, and shows a table as `example`.
+    """
+    if isinstance(given, Mapping) and all(isinstance(o, Mapping) for o in given.values()):
+        return tuple(build(name, options) for name, options in given.items())
+    if isinstance(given, Iterable) and all(isinstance(one, kind) for one in given):
+        return tuple(given)
+    wrong_type(path, f"a table like {example}, or {kind.__name__} objects", given)
 
 
 def wrong_type(path: str, wanted: str, value: Any) -> NoReturn:

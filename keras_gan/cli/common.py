@@ -91,6 +91,11 @@ checkpoint_option = click.option(
     help="best: its samples were nearest to training images.",
 )
 
+data_option = click.option("--data", help="Where the data are now, if not where the run had them.")
+data_dir_option = click.option(
+    "--data-dir", help="Where tensorflow-datasets has its prepared data."
+)
+
 
 def json_option(what: str) -> Callable:
     """`--json`: on standard output nothing but one JSON object a `what`, a line each."""

@@ -12,6 +12,8 @@ import click
 from keras_gan.cli.common import (
     RunPath,
     checkpoint_option,
+    data_dir_option,
+    data_option,
     echo_error,
     echo_json,
     echo_table,
@@ -67,8 +69,8 @@ _PAGE = Path("comparison.html")
     show_default=True,
     help="Real images to compare with; fd, kd and the like say so in their names.",
 )
-@click.option("--data", help="Where the data are now, if not where the run had them.")
-@click.option("--data-dir", help="Where tensorflow-datasets has its prepared data.")
+@data_option
+@data_dir_option
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),

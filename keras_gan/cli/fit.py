@@ -12,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from keras_gan import __version__
-from keras_gan.cli.common import echo_warning, import_tensorflow
+from keras_gan.cli.common import data_dir_option, echo_warning, import_tensorflow
 from keras_gan.errors import ConfigError
 
 
@@ -37,7 +37,7 @@ class Recipe(click.ParamType):
 @click.option("--seed", type=int, help="Of weights, latents and the order of the data.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="The new run's directory.")
 @click.option("--data", help="A data set's name, a folder, an .npz, or a folder of IDX files.")
-@click.option("--data-dir", help="Where tensorflow-datasets has its prepared data.")
+@data_dir_option
 @click.option(
     "--set",
     "assignments",

@@ -10,6 +10,7 @@ import click
 from keras_gan.cli.common import (
     RunPath,
     checkpoint_option,
+    data_dir_option,
     echo_file,
     echo_table,
     import_tensorflow,
@@ -44,7 +45,7 @@ _OPTIONS = (
         help="A class's name or id, or some: 0..4; once or once an image. Of several the one that "
         "fits best is found, by default of all.",
     ),
-    click.option("--data-dir", help="Where tensorflow-datasets has its prepared data."),
+    data_dir_option,
     json_option("call"),
 )
 

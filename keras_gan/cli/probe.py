@@ -6,6 +6,8 @@ import click
 
 from keras_gan.cli.common import (
     checkpoint_option,
+    data_dir_option,
+    data_option,
     echo_file,
     echo_table,
     import_tensorflow,
@@ -40,8 +42,8 @@ from keras_gan.errors import ConfigError
     show_default=True,
     help="Of the draws.",
 )
-@click.option("--data", help="Where the data are now, if not where the run had them.")
-@click.option("--data-dir", help="Where tensorflow-datasets has its prepared data.")
+@data_option
+@data_dir_option
 @json_option("call")
 def probe(run, checkpoint, counts, draws, seed, data, data_dir, as_json) -> None:
     """Ask how much RUN's discriminator has learnt: classes from its features and few labels."""

@@ -18,9 +18,7 @@ from keras_gan.demo import drawings
 from keras_gan.demo.models import Model
 from keras_gan.sampling import SAMPLING
 
-SLIDERS = 8
 GRID = 64
-_BASES = 8  # latents at which the generator's Jacobian is taken
 _COMPARED = 100  # samples that a picture is held against
 
 
@@ -73,7 +71,7 @@ class Playground:
 
     @property
     def directions(self) -> np.ndarray:
-        """Float32 (SLIDERS or latent_dim, dim): computed once a model."""
+        """Float32 (directions.COUNT or latent_dim, dim): computed once a model."""
         with self._lock:
             return _directions(self.model)
 
@@ -83,7 +81,7 @@ class Playground:
         """A grid of up to GRID samples, uint8; where no class is named, a column of each."""
         names, latent = self.model.class_names, self.latents(seed, GRID, truncation)
         if names is not None and label not in names:
-            labels = (np.arange(GRID) % len(names)).astype(np.int32)
+            labels = _in_turn(names, GRID)
             columns = len(names) if len(names) <= GRID // 4 else None
             count = GRID - GRID % (columns or 1)  # whole rows
             return self._grid(latent[:count], labels[:count], columns)
@@ -172,8 +170,7 @@ class Playground:
 
     def _some(self) -> np.ndarray:
         """Some samples, of all classes in turn."""
-        names = self.model.class_names
-        labels = None if names is None else (np.arange(_COMPARED) % len(names)).astype(np.int32)
+        labels = _in_turn(self.model.class_names, _COMPARED)
         return self.model.generate(self.latents(0, _COMPARED), labels)
 
     def _image(self, latent: np.ndarray, label: str | None) -> np.ndarray:
@@ -189,9 +186,14 @@ def _as_float(picture: np.ndarray) -> np.ndarray:
     return picture[None].astype(np.float32) / 127.5 - 1.0
 
 
+def _in_turn(names: Sequence[str] | None, count: int) -> np.ndarray | None:
+    """All classes in turn, int32 (count,); None where there are none."""
+    return None if names is None else (np.arange(count) % len(names)).astype(np.int32)
+
+
 @functools.lru_cache(maxsize=2)
 def _directions(model: Model) -> np.ndarray:
-    shape, names = (_BASES, model.latent_dim), model.class_names
+    shape = (directions.BASES, model.latent_dim)
     bases = latents.sample(model.latent_distribution, shape, (0, SAMPLING)).numpy()
-    labels = None if names is None else (np.arange(_BASES) % len(names)).astype(np.int32)
-    return directions.principal(model.generate, bases, labels, SLIDERS)[0]
+    labels = _in_turn(model.class_names, len(bases))
+    return directions.principal(model.generate, bases, labels)[0]

@@ -6,16 +6,14 @@ Gradio's own is written to a file, whose name the page is told, and asked for th
 
 from __future__ import annotations
 
-import base64
 import functools
-import io
 from collections.abc import Callable, Sequence
 
 import gradio as gr
 import numpy as np
-from PIL import Image
 
-from keras_gan.demo.playground import SLIDERS, Playground
+from keras_gan import directions, pages, pictures
+from keras_gan.demo.playground import Playground
 from keras_gan.errors import KerasGanError
 
 _FARTHEST = 4.0  # of a slider, in standard deviations of a latent's component
@@ -49,9 +47,7 @@ def when(event: Callable, function: Callable, inputs, outputs, at_once: bool = F
 
 def html(image: np.ndarray, name: str, download: bool = False) -> str:
     """A picture within the page, uint8 (h, w, 1 or 3)."""
-    file = io.BytesIO()
-    Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(file, format="PNG")
-    source = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    source = pages.data_url(pictures.as_png(image))
     link = f'<p><a href="{source}" download="{name}.png">Download PNG</a></p>' if download else ""
     return f'<img alt="{name}" src="{source}">{link}'
 
@@ -76,7 +72,7 @@ def truncation() -> gr.Slider:
 
 def sliders(playground: Playground, columns: int = 1) -> list[gr.Slider]:
     """One a principal direction, so many beside each other."""
-    made, count = [], min(SLIDERS, playground.model.latent_dim)
+    made, count = [], min(directions.COUNT, playground.model.latent_dim)
     for first in range(0, count, columns):
         with gr.Row():
             made += [

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure as Plot
-from PIL import Image
 
 from keras_gan import pages, pictures
 from keras_gan.errors import EvaluationError, RunError
@@ -228,11 +227,10 @@ def _short(value: float) -> str:
 
 
 def _png(picture: np.ndarray | Plot) -> bytes:
+    if not isinstance(picture, Plot):
+        return pictures.as_png(picture)
     file = io.BytesIO()
-    if isinstance(picture, Plot):
-        picture.savefig(file, format="png")
-    else:
-        Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(file, "PNG")
+    picture.savefig(file, format="png")
     return file.getvalue()
 
 

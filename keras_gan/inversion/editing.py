@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from keras_gan import building, latents, pictures, sampling
+from keras_gan import latents, pictures, sampling
 from keras_gan.errors import ConfigError
 from keras_gan.evaluation import extractors, protocol
 from keras_gan.evaluation.cache import Cache
@@ -145,7 +145,9 @@ def towards(run: Run, found: Found, target: int, steps: int, data_dir: str | Non
     """
     label = run.class_names[target]
     if run.conditional:
-        return _by_embedding(run, found, target, steps)
+        images = sampling.label_walk(run, found.latents, found.labels, target, steps)["samples"]
+        path = np.repeat(found.latents[:, None], steps, axis=1)
+        return Walk(path, images.reshape(*path.shape[:2], *images.shape[1:]), {"label": label})
     model, accuracy, judge = _linear_model(run, data_dir)
     if target not in model.classes_:
         raise ConfigError(
@@ -206,20 +208,6 @@ def _walk(run: Run, path: np.ndarray, labels: np.ndarray | None, facts: dict[str
     given = sampling.inputs(run.gan, path.reshape(-1, dim), repeated)
     images = sampling.run_batched(run.generator, given)
     return Walk(path, images.reshape(rows, steps, *images.shape[1:]), facts)
-
-
-def _by_embedding(run: Run, found: Found, target: int, steps: int) -> Walk:
-    """One latent, and the way from its label's one-hot row to another's."""
-    rows = np.eye(run.num_classes, dtype=np.float32)
-    t = np.linspace(0.0, 1.0, steps, dtype=np.float32)[None, :, None]
-    mixes = (1 - t) * rows[found.labels][:, None] + t * rows[target]
-    path = np.repeat(found.latents[:, None], steps, axis=1)
-    given = {"latent": path, "labels": mixes}
-    flat = {key: value.reshape(-1, value.shape[-1]) for key, value in given.items()}
-    mixing = building.generator_of_mixes(run.generator, run.config, run.num_classes)
-    images = sampling.run_batched(mixing, flat)
-    facts = {"label": run.class_names[target]}
-    return Walk(path, images.reshape(*path.shape[:2], *images.shape[1:]), facts)
 
 
 def _linear_model(run: Run, data_dir: str | None) -> tuple[LogisticRegression, float, Any]:
