@@ -91,9 +91,7 @@ def discriminator(
     """
     blocks.check_conditioning(conditioning)
     if unit_norm and spectral_norm:
-        raise ConfigError(
-            "Layers are normalised by `unit_norm` or by `spectral_norm`, not by both."
-        )
+        raise ConfigError("A layer has one norm, `unit_norm` or `spectral_norm`, not both.")
     dense = blocks.dense_maker(spectral_norm)
     images = keras.Input(sample_shape, name="images")
     labels = blocks.label_input(num_classes, condition_dim)
