@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from keras_gan import stateless
 from keras_gan.errors import ConfigError, suggestion
 from keras_gan.inversion import figures, folders, images
 from keras_gan.inversion.images import Given
@@ -130,7 +131,7 @@ class Denoise(Task):
         self.baselines = {"noisy": self.shown, "mean of 3x3": self._smoothed}
 
     def degraded(self, originals, seed):
-        noise = tf.random.stateless_normal(originals.shape, (seed, _NOISE))
+        noise = stateless.normal(originals.shape, (seed, _NOISE))
         return originals + self.operator.noise * noise.numpy()
 
     def _smoothed(self, observed):
@@ -271,6 +272,6 @@ def _known(run: Run, mask: str, count: int, seed: int) -> np.ndarray:
         known[top : top + height // 2, left : left + width // 2] = False
         return known
     if mask == "random":  # each pixel is lost in one of two cases
-        coins = tf.random.stateless_uniform((count, height, width), (seed, _MASKS))
+        coins = stateless.uniform((count, height, width), (seed, _MASKS))
         return coins.numpy() < 0.5
     return images.read_mask(Path(mask), run)

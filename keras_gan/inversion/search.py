@@ -16,7 +16,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import engine, latents, sampling
+from keras_gan import engine, latents, sampling, stateless
 from keras_gan.errors import RunError
 from keras_gan.gan import GAN
 from keras_gan.inversion.operators import Identity
@@ -142,7 +142,7 @@ def posterior(
     if not samples:
         return best, np.empty((len(observed), 0, *best.images.shape[1:]), np.float32)
     count = len(observed)
-    errors = tf.random.stateless_normal((samples, *observed.shape), (settings.seed, _ERRORS))
+    errors = stateless.normal((samples, *observed.shape), (settings.seed, _ERRORS))
     changed = observed + math.sqrt(_variance(operator, settings)) * errors.numpy()
     shape = (samples * count, gan.latent_dim)
     centres = latents.sample(gan.latent_distribution, shape, (settings.seed, _CENTRES)).numpy()

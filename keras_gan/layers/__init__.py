@@ -1,4 +1,4 @@
-"""Layers that Keras does not have, one a file."""
+"""Layers that Keras does not have, or draws slowly."""
 
 from keras_gan.layers.conditional_batch_normalization import ConditionalBatchNormalization
 from keras_gan.layers.fourier_features import FourierFeatures
