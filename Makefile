@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 LOCKS := setup.cfg pyproject.toml constraints.txt
 ARGS :=
 # Each process takes up to 2 GB.
-PARALLEL := -n logical --maxprocesses 4 --dist worksteal
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 comma := ,
 # Extras: of who uses the program; the tests also build the docs, and look by a browser.
 USED := litert$(comma)demo

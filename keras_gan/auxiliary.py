@@ -78,19 +78,22 @@ class Classifier(Auxiliary):
 
     Args:
         k_plus_one: see `networks.heads`: the game's logit comes from the class logits.
+        real_only: D does not learn what class generated images were meant to be. With them it
+            comes to accept whatever G makes for a class, and the two may agree on textures.
 
     Source: Odena 2017 (AC-GAN), equation 3. Where G is unconditional and labels are few, the
     supervised loss of Salimans 2016, section 5: rows without a label do not count.
     """
 
     k_plus_one: bool = False
+    real_only: bool = False
 
     name = "classifier"
     needs = "class_logits"
 
     def discriminator_loss(self, real, real_labels, fake, fake_labels):
         loss = _cross_entropy(real["class_logits"], real_labels)
-        if fake_labels is not None:
+        if fake_labels is not None and not self.real_only:
             loss += _cross_entropy(fake["class_logits"], fake_labels)
         return loss
 

@@ -304,8 +304,9 @@ def play(
         segments = list(_segments(int(gan.iteration.numpy()), schedule))
         with _writing(training, run) if run else contextlib.nullcontext([]) as own:
             watchers = [*own, *extra_callbacks, signals.StopOnSignal(received, workers.agree)]
+            ended = streaming.ended_with_fit if schedule.reader else contextlib.nullcontext
             for segment in segments:
-                with streaming.ended_with_fit():
+                with ended():
                     gan.fit(**segment, callbacks=watchers, verbose=0, shuffle=False)
                 if gan.stop_training:
                     break

@@ -1,5 +1,6 @@
 """What the tests share: the real data, the command line, and two small trained runs."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -30,6 +31,11 @@ QUICK = (
     "--set=output.scalars_every_steps=10",
     "--set=output.held_out_every_epochs=0",
 )
+
+
+def pytest_collection_finish():
+    """What has been imported by now stays; looking at it at every collection takes a minute."""
+    gc.freeze()
 
 
 PROGRAM = str(Path(sys.executable).with_name("keras-gan"))  # for tests of real processes

@@ -38,7 +38,6 @@ K2 = {
 GAMES = {
     "k2": K2,
     "streamed_k2": {**K2, "streamed": True},
-    "spectral": {"discriminator": {"spectral_norm": True}, "penalties": R1},
     # D's last bias has no part in this game. Its gradient is rounding alone, which Adam
     # makes steps of, unless epsilon is large beside it.
     "relativistic": {
@@ -61,12 +60,10 @@ GAMES = {
         "gan": {"instance_noise": 0.1, "flip": True, "augment": ["color"]},
     },
     "batch_norm": {"generator": {"batch_norm": True}},
-    "xla": {"jit": True, "penalties": R1},
     "xla_batch_norm": {"jit": True, "generator": {"batch_norm": True}},
     "xla_spectral": {"jit": True, "discriminator": {"spectral_norm": True}, "penalties": R1},
     "xla_accumulate": {"jit": True, "gan": {"accumulate": 4}},
     "xla_float16": {"jit": True, "policy": "mixed_float16", "penalties": R1},
-    "float16": {"policy": "mixed_float16", "penalties": R1},
     "bfloat16": {"policy": "mixed_bfloat16", "penalties": R1},
 }
 SIZES = {"hidden": [16], "activations": ["tanh"]}

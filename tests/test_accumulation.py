@@ -82,7 +82,6 @@ _LAZY = {"penalties": {"r1": {"weight": 0.5, "every": 2}}}
         ("eager", "mlp", {"conditional": True, "updates": "simultaneous"}),
         ("graph", "mlp", {"packing": 2, "compiled": _LAZY}),
         pytest.param("xla", "mlp", {"packing": 2}, marks=pytest.mark.slow),
-        pytest.param("eager", "resnet", {"compiled": _LAZY}, marks=pytest.mark.slow),
         pytest.param("graph", "resnet", {"compiled": _LAZY}, marks=pytest.mark.slow),
         pytest.param("xla", "resnet", {"compiled": _LAZY}, marks=pytest.mark.slow),
     ],

@@ -46,6 +46,13 @@ def test_the_classifiers_loss_is_the_cross_entropy_of_rows_with_a_label(labels, 
         told, tf.constant(labels), told, tf.constant([0, 0])
     )
     np.testing.assert_allclose(both, expected + (np.log(2) + np.log(4 / 3)) / 2, rtol=1e-6)
+    real_only = auxiliary.Classifier(real_only=True)
+    fake = (told, tf.constant([0, 0]))
+    np.testing.assert_array_equal(
+        real_only.discriminator_loss(told, tf.constant(labels), *fake), loss
+    )
+    of_generator = real_only.generator_loss(None, *fake)
+    np.testing.assert_allclose(of_generator, (np.log(2) + np.log(4 / 3)) / 2, rtol=1e-6)
 
 
 def test_feature_matching_compares_means():
@@ -200,7 +207,9 @@ def test_images_that_can_not_be_known(conditioning, images, labels, message):
         game(conditioning).know(images, labels)
 
 
-@pytest.mark.parametrize("precision", ["float32", "mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
 def test_all_losses_at_once_in_any_precision_under_xla(precision):
     """K+1 classes, few labels, feature matching and R1: finite, and both players learn."""
     with policy(precision):

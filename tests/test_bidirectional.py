@@ -120,7 +120,9 @@ def test_parts_of_a_minibatch_make_the_update_of_the_whole():
         assert np.allclose(whole, in_parts, atol=1e-6)
 
 
-@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize(
+    "precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)]
+)
 def test_pairs_in_half_precision_under_xla(precision):
     with policy(precision):
         gan = bidirectional(penalties={"r1": {"weight": 0.1}})

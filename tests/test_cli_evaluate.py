@@ -343,6 +343,7 @@ def test_classes_in_order_do_not_change_the_floor():
     assert found.floor < 2 * known.floor  # the first 300 of sorted classes: ten times
 
 
+@pytest.mark.slow
 def test_stacked_digits_are_judged_by_the_product_of_their_channels(tmp_path):
     def stacks(source):
         rows = np.random.default_rng(0).integers(source.num_samples, size=(source.num_samples, 3))
@@ -361,6 +362,7 @@ def test_stacked_digits_are_judged_by_the_product_of_their_channels(tmp_path):
     assert right == pytest.approx(found.accuracy, abs=margin)
 
 
+@pytest.mark.slow
 def test_a_damaged_classifier_is_trained_anew(tmp_path):
     train = load_source(DataConfig())
     cache = Cache(None, root=tmp_path)

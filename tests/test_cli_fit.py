@@ -147,6 +147,7 @@ def test_an_interrupted_fit_keeps_a_checkpoint_and_can_be_finished(cli, tmp_path
     assert iterations == sorted(set(iterations))
 
 
+@pytest.mark.slow
 def test_a_second_sigint_stops_at_once(tmp_path, cli):
     """In the midst of a long call, of 1,500 steps; the first alone would wait for its end."""
     command = [PROGRAM, "fit", "digits", "--batch-size=1", "--run-dir=run", *QUICK]

@@ -187,7 +187,10 @@ def test_evaluation_and_export_of_vectors(vector_run, cli, monkeypatch, tmp_path
     "networks",
     [
         ["network.generator.conditional_batch_norm=true", *(s[6:] for s in QUICK[:2])],
-        ["network.family=resnet", "network.generator.width=2", "network.discriminator.width=2"],
+        pytest.param(
+            ["network.family=resnet", "network.generator.width=2", "network.discriminator.width=2"],
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_batch_norm_takes_vectors_from_fit_to_export(networks, cli):

@@ -197,6 +197,7 @@ def test_theory_discriminator_draws_and_prints(cli, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_theory_discriminator_plays_the_discriminator_that_is_set(cli):
     """One that is linear in x can't become D*, whose logit is a parabola."""
     linear = "network={discriminator: {hidden: [2], activations: [linear]}}"

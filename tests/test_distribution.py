@@ -207,9 +207,8 @@ def several(tmp_path_factory, *names) -> dict:
     return dict(np.load(out))
 
 
-QUICK = ("conditional", "k2", "spectral")
 STREAMED = {"streamed_conditional": "conditional", "streamed_k2": "k2"}
-SLOW = tuple(n for n in replica_games.GAMES if n not in (*QUICK, *STREAMED))
+RESIDENT = tuple(n for n in replica_games.GAMES if n not in STREAMED)
 
 #: How far two replicas may be from one after 200 steps. Each sums half of the batch, and
 #: that in its own precision: of 11 bits in float16, of 8 in bfloat16.
@@ -220,77 +219,65 @@ OWN = ("noise", "batch_norm", "xla_batch_norm")
 
 
 @pytest.fixture(scope="module")
-def quick_games(tmp_path_factory):
-    return several(tmp_path_factory, *QUICK, *STREAMED, *replica_games.ROUNDS)
+def games(tmp_path_factory):
+    return several(tmp_path_factory, *replica_games.GAMES, *replica_games.ROUNDS)
 
 
-@pytest.fixture(scope="module")
-def slow_games(tmp_path_factory):
-    return several(tmp_path_factory, *SLOW)
-
-
-def check_game(name, played):
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RESIDENT)
+def test_two_replicas_play_the_game_of_one(name, games):
     # XLA compiles each replica's gradients alone; latents are drawn as in a plain graph.
     options = {k: v for k, v in replica_games.GAMES[name].items() if k != "jit"}
-    assert played[f"{name}/apart"] == 0.0
+    assert games[f"{name}/apart"] == 0.0
     if name in OWN:
-        assert np.isfinite(played[f"{name}/weights"]).all()
+        assert np.isfinite(games[f"{name}/weights"]).all()
         return
     expected = replica_games.play(strategies.make("one"), **options)
     bound = BOUNDS.get(name.removeprefix("xla_"), 1e-5)
-    np.testing.assert_allclose(played[f"{name}/weights"], expected["weights"], atol=bound)
+    np.testing.assert_allclose(games[f"{name}/weights"], expected["weights"], atol=bound)
     logged = list(expected["names"])
-    assert list(played[f"{name}/names"]) == logged
+    assert list(games[f"{name}/names"]) == logged
     # A relativistic game's logits are moved to the middle of both means, each replica's own.
     moved = ("V(D,G)", "D(x)", "D(G(z))") if name == "relativistic" else ()
     same = [n not in moved for n in logged]
-    logs = played[f"{name}/logs"]
+    logs = games[f"{name}/logs"]
     np.testing.assert_allclose(logs[same], expected["logs"][same], atol=bound)
     np.testing.assert_allclose(logs, expected["logs"], atol=max(bound, 5e-3))
 
 
-@pytest.mark.parametrize("name", QUICK)
-def test_two_replicas_play_the_game_of_one(name, quick_games):
-    check_game(name, quick_games)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SLOW)
-def test_two_replicas_play_any_game_of_one(name, slow_games):
-    check_game(name, slow_games)
-
-
 @pytest.mark.parametrize(("name", "resident"), STREAMED.items())
-def test_two_replicas_play_streamed_as_resident_bit_for_bit(name, resident, quick_games):
+def test_two_replicas_play_streamed_as_resident_bit_for_bit(name, resident, games):
     for what in ("weights", "logs"):
-        np.testing.assert_array_equal(
-            quick_games[f"{name}/{what}"], quick_games[f"{resident}/{what}"]
-        )
-    assert quick_games[f"{name}/apart"] == 0.0
+        np.testing.assert_array_equal(games[f"{name}/{what}"], games[f"{resident}/{what}"])
+    assert games[f"{name}/apart"] == 0.0
 
 
 @pytest.mark.slow
-def test_xla_normalises_as_a_plain_graph_does(slow_games):
+def test_xla_normalises_as_a_plain_graph_does(games):
     np.testing.assert_allclose(
-        slow_games["xla_batch_norm/weights"], slow_games["batch_norm/weights"], atol=1e-5
+        games["xla_batch_norm/weights"], games["batch_norm/weights"], atol=1e-5
     )
 
 
-def test_one_replicas_overflow_skips_the_step_on_all(quick_games):
-    assert quick_games["overflow/discriminator_stayed"]
+@pytest.mark.slow
+def test_one_replicas_overflow_skips_the_step_on_all(games):
+    assert games["overflow/discriminator_stayed"]
     # D's scale is halved; G, whose gradients were finite, keeps its own.
-    assert quick_games["overflow/scales"].tolist() == [2.0**14, 2.0**15]
-    assert quick_games["overflow/apart"] == 0.0
+    assert games["overflow/scales"].tolist() == [2.0**14, 2.0**15]
+    assert games["overflow/apart"] == 0.0
 
 
-def test_moving_statistics_are_means_of_the_replicas(quick_games):
-    found = {k.partition("/")[2]: v for k, v in quick_games.items() if k.startswith("moving")}
+@pytest.mark.slow
+def test_moving_statistics_are_means_of_the_replicas(games):
+    found = {k.partition("/")[2]: v for k, v in games.items() if k.startswith("moving")}
     np.testing.assert_allclose(found["mean"], found["mean_by_hand"], atol=1e-7)
     np.testing.assert_allclose(found["variance"], found["variance_by_hand"], rtol=1e-6)
 
 
-def test_memory_is_told_of_each_replica_and_of_the_data_of_all(quick_games):
-    resident, streamed = (quick_games[f"summaries/{name}"] for name in ("resident", "streamed"))
+@pytest.mark.slow
+def test_memory_is_told_of_each_replica_and_of_the_data_of_all(games):
+    resident, streamed = (games[f"summaries/{name}"] for name in ("resident", "streamed"))
     bytes_of_all = 256 * 64  # as read, and a copy on each of two devices
     assert resident[0].endswith(f"a replica (2 a process), data {3 * bytes_of_all / 1e6:.3g}")
     assert not resident[1]

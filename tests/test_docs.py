@@ -186,17 +186,21 @@ def runnable(command: str) -> list[str]:
     arguments = [run if word == "RUN" else word for word in shlex.split(command)[1:]]
     kind, *rest = arguments
     if kind == "fit":
-        short = SHORT[:2] if rest[0] in ("gaussian_1d", "ring_8") else SHORT
+        points = rest[0] in ("gaussian_1d", "ring_8")
+        short = [*SHORT[:2], "--batch-size=5000"] if points else SHORT
         arguments = [kind, rest[0], *short, "--set=output.held_out_every_epochs=0", *rest[1:]]
         arguments += SMALL.get(rest[0], [])
     elif kind == "evaluate":
         arguments += ["--count=200"]
         if "--extractor" not in rest:
             arguments += ["--extractor=pixels"]  # others' classifiers take minutes
+    elif kind == "probe":
+        arguments += ["--labels=100"]  # of digits' few images
     elif rest[:1] == ["discriminator"]:
         arguments += ["--rounds=20"]
     elif rest[:1] == ["games"]:
-        arguments += ["--set=training.epochs=1", "--head-start=10"]
+        arguments += ["--set=training.epochs=1", "--set=training.batch_size=5000"]
+        arguments += ["--head-start=10"]
     elif "web" in rest:
         arguments += ["--web-runtime=runtime"]  # test_web.py installs the real one
     return arguments

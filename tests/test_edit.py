@@ -84,6 +84,7 @@ def test_a_linear_model_s_direction_is_found_where_there_is_one(plain_run, monke
     )
 
 
+@pytest.mark.slow
 def test_a_classifier_s_labels_lead_there(plain_run, cli, monkeypatch):
     monkeypatch.setenv("KERAS_GAN_CACHE", "cache")
     report, _ = edited(cli, plain_run, "--image=train[:12]", "--towards-label=8", "--steps=3")

@@ -109,7 +109,9 @@ def test_an_iteration_within_a_call_is_refused():
         schedule.calls_from(3)
 
 
-@pytest.mark.parametrize(("jit", "conditional"), [(False, False), (True, True)])
+@pytest.mark.parametrize(
+    ("jit", "conditional"), [(False, False), pytest.param(True, True, marks=pytest.mark.slow)]
+)
 def test_a_call_of_many_rounds_equals_the_rounds_one_by_one(jit, conditional):
     """Bit for bit: the same program in calls of 8 and of 3, 3 and 2 rounds."""
     results = []

@@ -163,7 +163,7 @@ def test_too_few_samples_have_no_gap(packing):
         held_out_gap(critic(packing=packing), *gaussians(0.0, 60 * packing - 1), packing=packing)
 
 
-@pytest.mark.parametrize("count", [60, 61, 62, 66])
+@pytest.mark.parametrize("count", [60, 61])
 def test_from_60_samples_on_there_is_a_gap(count):
     """A wide one, of log 2 = 0.693: so few samples train the critic for a few steps only."""
     assert held_out_gap(critic(), *gaussians(50.0, count)).jensen_shannon > 0.3

@@ -226,7 +226,7 @@ def test_make_sets_up_once_and_again_where_it_has_to(checkout):
     folder, make = checkout
     backend = "-m pip install -c constraints.txt setuptools wheel"
     install = "-m pip install -c constraints.txt --no-build-isolation -e .["
-    tests = "-m pytest -m not slow -q -n logical --maxprocesses 4 --dist worksteal"
+    tests = "-m pytest -m not slow -q -n logical --maxprocesses 4 --dist loadfile"
     anew = ["-m venv .venv", backend, f"{install}litert,demo]"]
 
     assert make("fit")[0] == [*anew, "keras-gan fit digits"]

@@ -145,6 +145,7 @@ def killed(run: Path, iteration: int) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr
 
 
+@pytest.mark.slow
 def test_a_killed_run_that_goes_on_equals_the_uninterrupted_one(whole, tmp_path):
     """Killed between two checkpoints, with a torn row, a torn event and a half-made checkpoint."""
     path = tmp_path / "run"

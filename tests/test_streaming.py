@@ -44,7 +44,8 @@ def trained(images, family="mlp", conditional=False, jit=False, most=3, epochs=2
 
 
 @pytest.mark.parametrize("family, conditional, jit", [
-    ("mlp", False, False), ("mlp", True, True), ("dcgan", False, False), ("dcgan", True, False),
+    ("mlp", False, False), pytest.param("mlp", True, True, marks=pytest.mark.slow),
+    ("dcgan", True, False),
 ])  # fmt: skip
 def test_streamed_equals_resident_bit_for_bit(family, conditional, jit):
     resident = trained(PIXELS, family, conditional, jit)
@@ -53,7 +54,9 @@ def test_streamed_equals_resident_bit_for_bit(family, conditional, jit):
     assert equal(values(streamed), values(resident))
 
 
-@pytest.mark.parametrize("jit, rounds, parts", [(False, 1, 3), (True, 2, 2)])
+@pytest.mark.parametrize("jit, rounds, parts", [
+    (False, 1, 3), pytest.param(True, 2, 2, marks=pytest.mark.slow),
+])  # fmt: skip
 def test_a_call_in_parts_is_the_call(jit, rounds, parts, monkeypatch):
     """Its weights, and its logs: means over all rounds of the call."""
 
