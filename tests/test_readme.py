@@ -33,7 +33,8 @@ MAKE = {"make fit", "make test"}
 GAMES = Path(__file__).with_name("replica_games.py")
 #: What makes a `fit` short; what the command itself sets comes after it.
 SHORT = ["--epochs", "1", "--set", "data.split=train[:256]", "--set", "output.sample_count=20"]
-SHORT += ["--set", "output.held_out_every_epochs=0"]  # which test_evaluation_online.py plays
+# Without what takes long to compile and has tests of its own.
+SHORT += ["--set", "output.held_out_every_epochs=0", "--set", "training.jit_compile=false"]
 
 
 @pytest.fixture(scope="module")
