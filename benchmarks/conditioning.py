@@ -12,6 +12,7 @@ broken off is gone on with. At the end two tables are printed: all ways, and eac
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ SHOWN = ("labels_", "fd_", "intra_fd_", "precision_", "recall_", "sure_")
 WAYS: dict[str, dict[str, Any]] = {
     "concat": {"network.conditioning": "concat"},
     "projection": {},
-    # With weight 1 and R1 0.2 D wins and each class comes to be one image; where D also learns the
-    # classes of generated images, as in the paper, they agree on textures.
+    # With weight 1 and R1 0.2 D wins, and each class comes to be one image; where D learns the
+    # classes of generated images too, as in the paper, it takes textures of G's for them.
     "classifier": {
         "network.conditioning": "classifier",
         "auxiliary.classifier": {"weight": 0.2, "real_only": True},
@@ -46,6 +47,7 @@ def measure(name: str, folder: Path, count: int, settings: dict[str, Any]) -> di
     report.write(found)
     return {
         "conditioning": name,
+        "way": WAYS[name],
         "seconds": seconds,
         "figures": {f.name: f.value for f in found.figures},
         "floors": {f.name: f.floor for f in found.figures if f.floor is not None},
@@ -94,6 +96,11 @@ def main() -> None:
     results = Results(
         options.folder / "conditioning.jsonl", {"count": options.count, "settings": settings}
     )
+    for row in results.rows:
+        if row["way"] != WAYS[row["conditioning"]]:
+            sys.exit(
+                f"{results.path} has `{row['conditioning']}` as {row['way']}: name another folder."
+            )
     for name in options.only:
         if name not in {row["conditioning"] for row in results.rows}:
             results.add(measure(name, options.folder, options.count, settings))

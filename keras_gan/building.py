@@ -271,6 +271,11 @@ def _check_classifier(config: Config) -> None:
                 f"`{path}` has no effect without auxiliary.classifier: set "
                 "auxiliary.classifier.weight=1."
             )
+    if classifier is not None and classifier.real_only and conditioning == "none":
+        raise ConfigError(
+            "`auxiliary.classifier.real_only` has no effect with network.conditioning=none: nobody "
+            "asks for a class of generated images, and D learns those of real ones alone."
+        )
     sees = conditioning == "concat" or (
         conditioning == "projection" and classifier is not None and classifier.k_plus_one
     )

@@ -43,8 +43,9 @@ SERVED = {
 }
 GAMES = ROOT / "tests" / "replica_games.py"
 SHORT = ["--epochs=1", "--set=data.split=train[:256]", "--set=output.sample_count=20"]
-#: What takes long to compile and has tests of its own.
-PLAIN = ["--set=output.held_out_every_epochs=0", "--set=training.jit_compile=false"]
+#: Without what takes long to compile and has tests of its own.
+NO_XLA = "--set=training.jit_compile=false"
+PLAIN = ["--set=output.held_out_every_epochs=0", NO_XLA]
 
 
 def blocks(page: str, kind: str) -> list[str]:
@@ -201,7 +202,7 @@ def runnable(command: str) -> list[str]:
         arguments += ["--rounds=20"]
     elif rest[:1] == ["games"]:
         arguments += ["--set=training.epochs=1", "--set=training.batch_size=5000"]
-        arguments += ["--head-start=10", PLAIN[1]]
+        arguments += ["--head-start=10", NO_XLA]
     elif "web" in rest:
         arguments += ["--web-runtime=runtime"]  # test_web.py installs the real one
     return arguments

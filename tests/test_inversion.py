@@ -27,7 +27,7 @@ WEIGHTS = RANDOM.normal(size=(DIM, 16)).astype(np.float32)
 BIAS = RANDOM.normal(size=16).astype(np.float32)
 
 
-def linear_gan(distribution="normal", classes=None) -> GAN:
+def linear_gan(distribution="normal", classes=None, weights=WEIGHTS) -> GAN:
     """G(z) = z W + b; with classes, 10 y is added to all pixels."""
     latent = keras.Input((DIM,), name="latent")
     dense = keras.layers.Dense(16)
@@ -38,7 +38,7 @@ def linear_gan(distribution="normal", classes=None) -> GAN:
         labels = inputs["labels"] = seen["labels"] = keras.Input((), dtype="int32", name="labels")
         x = x + 10.0 * keras.ops.cast(labels, "float32")[:, None]
     generator = keras.Model(inputs, keras.layers.Reshape(SHAPE)(x))
-    dense.set_weights([WEIGHTS, BIAS])
+    dense.set_weights([weights, BIAS])
     logits = keras.layers.Dense(1)(keras.layers.Flatten()(images))
     return GAN(generator, keras.Model(seen, logits), latent_distribution=distribution)
 
@@ -101,6 +101,24 @@ def test_samples_of_a_linear_generator_s_posterior_have_its_mean_and_covariance(
     assert (np.abs(latents.mean(0) - best.latents[0]) < error + 2e-3).all()
     scale = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
     assert (np.abs(np.cov(latents.T) - covariance) < 6 * np.sqrt(2 / count) * scale).all()
+
+
+@pytest.mark.parametrize("distribution", ["uniform", "rademacher"])
+def test_samples_differ_where_nothing_was_seen(distribution):
+    """One pixel, which says nothing of the third number: it is any number of its distribution."""
+    only = np.zeros((4, 4), bool)
+    only[0, 0] = True
+    weights = WEIGHTS.copy()
+    weights[2, 0] = 0.0
+    gan = linear_gan(distribution, weights=weights)
+    observed = np.float32(np.array([[1, -1, 1]]) @ weights + BIAS).reshape(1, *SHAPE)
+    settings = Settings(steps=50, restarts=4, misfit=0.1)
+    _, samples = posterior(gan, observed, Mask(only), settings=settings, samples=200)
+    flat = samples[0].reshape(200, 16)
+    third = np.linalg.lstsq(weights.T, (flat - BIAS).T, rcond=None)[0][2]
+    assert np.std(third) == pytest.approx(1.0, abs=0.2)  # both have variance 1
+    assert abs(third.mean()) < 0.3  # four standard errors
+    assert np.abs(flat[:, 0] - observed[0, 0, 0, 0]).mean() < 0.5
 
 
 def test_every_latent_distribution_has_a_prior():

@@ -209,6 +209,11 @@ def restore(
     check(task, options)
     images.check_run(run)
     own = {name: options[name] for name in TASKS[task].options}
+    if is_degraded and own.get("mask") == "random":
+        raise ConfigError(
+            "--degraded images are what was seen, and --mask random would draw other pixels than "
+            "they lack: give the mask as a picture."
+        )
     # Sizes that can't be are told before images of such a size are asked for.
     size = TASKS[task](run, 1, settings.seed, **own).observed_size(run) if is_degraded else None
     given = images.load(run, named, data_dir, size)

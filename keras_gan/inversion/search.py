@@ -75,6 +75,7 @@ def search(
     settings: Settings = Settings(),
     start: np.ndarray | None = None,
     centre: np.ndarray | None = None,
+    groups: int = 1,
 ) -> Found:
     """Looks for the latents of images.
 
@@ -87,11 +88,14 @@ def search(
         settings: how.
         start: float32 (images, latent_dim), one of the starts, or None; of unconditional ones.
         centre: float32 (images, latent_dim), of a normal prior; by default 0.
+        groups: of as many images in turn, each of which has starts of its own.
 
     Raises:
         RunError: what G makes is not finite.
     """
-    starts = _Starts(gan, operator, labels, settings, settings.restarts - (start is not None))
+    restarts = settings.restarts - (start is not None)
+    group = np.arange(len(observed)) * groups // len(observed)
+    starts = _Starts(gan, operator, labels, settings, restarts, group)
     program = _Program(gan, operator, settings)
     if centre is None:
         centre = np.zeros((len(observed), gan.latent_dim), np.float32)
@@ -126,8 +130,9 @@ def posterior(
     """The posterior's maximum, and samples that come near to samples of the posterior.
 
     Sample k is the maximum of another problem: noise of the likelihood's own variance is
-    added to what was seen, and the prior is put around a z that is drawn from it, with a
-    quarter of the starts. That is exact where G is linear and z normal, an approximation else.
+    added to what was seen, a normal prior is put around a z that is drawn from it, and a quarter
+    of the starts are chosen from candidates that no other sample has: where nothing pulls z, it
+    stays at its start. That is exact where G is linear and z normal, an approximation else.
 
     Args:
         gan, observed, operator, labels, settings: see `search`.
@@ -153,6 +158,7 @@ def posterior(
         None if labels is None else np.tile(labels, (samples, 1)),
         dataclasses.replace(settings, restarts=math.ceil(settings.restarts / _RESTARTS_SHARE)),
         centre=centres,
+        groups=samples,
     )
     return best, drawn.images.reshape(samples, count, *drawn.images.shape[1:]).swapaxes(0, 1)
 
@@ -162,7 +168,7 @@ def _variance(operator: Identity, settings: Settings) -> float:
 
 
 class _Starts:
-    """Samples that starts are chosen from, the same ones for all images of a label."""
+    """Samples that starts are chosen from, the same ones for all images of a label and group."""
 
     def __init__(
         self,
@@ -171,14 +177,18 @@ class _Starts:
         labels: np.ndarray | None,
         settings: Settings,
         restarts: int,
+        group: np.ndarray,
     ):
         self.operator = operator
         self.labels = labels
+        self.group = group  # int (images,), of each
+        groups = 1 + group[-1]
         choices = 1 if labels is None else labels.shape[1]
         self.count = math.ceil(restarts / choices)  # of each label that an image may have
         self.per_image = self.count * choices
         size = min(_CANDIDATES, _MOST_CANDIDATE_VALUES // math.prod(gan.sampler.output_shape[1:]))
-        size = max(size // choices, self.count)
+        size = max(size // choices, self.count * groups)
+        self.group_of_sample = np.arange(size) % groups
         drawn = (size, gan.latent_dim), (settings.seed, _STARTS)
         self.latents = latents.sample(gan.latent_distribution, *drawn).numpy()
         self.observed = {}
@@ -205,6 +215,7 @@ class _Starts:
         # sum_i w_i (s_i - y_i)^2, but for what is the same for all samples.
         distances = _flat(weights) @ np.square(samples).T
         distances -= 2 * _flat(weights * observed) @ samples.T
+        distances[self.group[rows, None] != self.group_of_sample] = np.inf
         return self.latents[np.argsort(distances, axis=1, kind="stable")[:, : self.count]]
 
 

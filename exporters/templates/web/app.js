@@ -43,8 +43,7 @@ async function generate(session, model, latent, label) {
   const count = latent.length / model.latent_dim;
   const inputs = { latent: new ort.Tensor("float32", latent, [count, model.latent_dim]) };
   if (model.class_names) {
-    const labels = Int32Array.from({ length: count }, (_, n) =>
-      label < 0 ? n % model.class_names.length : label);
+    const labels = new Int32Array(count).fill(label);
     inputs.labels = new ort.Tensor("int32", labels, [count]);
   }
   return (await session.run(inputs)).images.data;
