@@ -12,7 +12,6 @@ broken off is gone on with. At the end two tables are printed: all ways, and eac
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,6 @@ def measure(name: str, folder: Path, count: int, settings: dict[str, Any]) -> di
     report.write(found)
     return {
         "conditioning": name,
-        "way": WAYS[name],
         "seconds": seconds,
         "figures": {f.name: f.value for f in found.figures},
         "floors": {f.name: f.floor for f in found.figures if f.floor is not None},
@@ -94,13 +92,9 @@ def main() -> None:
     if options.epochs is not None:
         settings["training.epochs"] = options.epochs
     results = Results(
-        options.folder / "conditioning.jsonl", {"count": options.count, "settings": settings}
+        options.folder / "conditioning.jsonl",
+        {"count": options.count, "settings": settings, "ways": WAYS},
     )
-    for row in results.rows:
-        if row["way"] != WAYS[row["conditioning"]]:
-            sys.exit(
-                f"{results.path} has `{row['conditioning']}` as {row['way']}: name another folder."
-            )
     for name in options.only:
         if name not in {row["conditioning"] for row in results.rows}:
             results.add(measure(name, options.folder, options.count, settings))

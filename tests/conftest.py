@@ -22,19 +22,21 @@ from click.testing import CliRunner  # noqa: E402
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("KERAS_GAN_TEST_DATA", ROOT.parent / "shared" / "data"))
 
+NO_XLA = "--set=training.jit_compile=false"
+#: Without what takes long to compile and has tests of its own.
+PLAIN = (NO_XLA, "--set=output.held_out_every_epochs=0")
 #: `fit` settings that make a run in a few seconds: small networks, no XLA, short calls.
 QUICK = (
     "--set=network.generator.hidden=[16, 16]",
     "--set=network.discriminator.hidden=[16]",
-    "--set=training.jit_compile=false",
+    *PLAIN,
     "--set=training.steps_per_call=10",
     "--set=output.scalars_every_steps=10",
-    "--set=output.held_out_every_epochs=0",
 )
 
 
 def pytest_collection_finish():
-    """What has been imported by now stays; looking at it at every collection takes a minute."""
+    """What has been imported by now stays: garbage collections need not look at it again."""
     gc.freeze()
 
 

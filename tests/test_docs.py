@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from browsing import browser_page, served
-from conftest import PROGRAM, QUICK, ROOT, invoke, real_data
+from conftest import NO_XLA, PLAIN, PROGRAM, QUICK, ROOT, invoke, real_data
 
 from keras_gan import objectives
 from keras_gan.sweep import plan
@@ -43,9 +43,6 @@ SERVED = {
 }
 GAMES = ROOT / "tests" / "replica_games.py"
 SHORT = ["--epochs=1", "--set=data.split=train[:256]", "--set=output.sample_count=20"]
-#: Without what takes long to compile and has tests of its own.
-NO_XLA = "--set=training.jit_compile=false"
-PLAIN = ["--set=output.held_out_every_epochs=0", NO_XLA]
 
 
 def blocks(page: str, kind: str) -> list[str]:

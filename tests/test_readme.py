@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import PROGRAM, real_data
+from conftest import PLAIN, PROGRAM, real_data
 from PIL import Image
 
 from keras_gan import load
@@ -32,9 +32,7 @@ MAKE = {"make fit", "make test"}
 #: Runs `keras-gan` in a process that has as many logical CPUs as its first argument says.
 GAMES = Path(__file__).with_name("replica_games.py")
 #: What makes a `fit` short; what the command itself sets comes after it.
-SHORT = ["--epochs", "1", "--set", "data.split=train[:256]", "--set", "output.sample_count=20"]
-# Without what takes long to compile and has tests of its own.
-SHORT += ["--set", "output.held_out_every_epochs=0", "--set", "training.jit_compile=false"]
+SHORT = ["--epochs", "1", "--set=data.split=train[:256]", "--set=output.sample_count=20", *PLAIN]
 
 
 @pytest.fixture(scope="module")

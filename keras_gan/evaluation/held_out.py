@@ -90,7 +90,6 @@ def held_out_gap(
     fresh.fit(
         _batched(*fitting),
         epochs=_EPOCHS,
-        shuffle=False,
         verbose=0,
         validation_data=_batched(*stopping),
         callbacks=[keras.callbacks.EarlyStopping(patience=_PATIENCE, restore_best_weights=True)],
