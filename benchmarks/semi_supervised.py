@@ -34,6 +34,7 @@ from keras_gan import (
     load_source,
     players,
     sampling,
+    stateless,
 )
 from keras_gan.batches import as_float
 from keras_gan.config import Config, parse_assignments
@@ -61,7 +62,7 @@ def supervised_error(config: Config, source: Source, judge: Source, steps: int) 
     def update(step):
         seed = tf.stack([config.seed, step])
         size = [config.training.batch_size]
-        rows = tf.random.stateless_uniform(size, seed, maxval=len(known), dtype=tf.int32)
+        rows = stateless.uniform(size, seed, maxval=len(known), dtype=tf.int32)
         seen = augmentation.augmented(tf.gather(images, rows), config.training.augment, seed + 1)
         with tf.GradientTape() as tape:
             outputs, moved = players.play(network, {"images": seen}, seed + 2)

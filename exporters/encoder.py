@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gan import stateless
 from keras_gan.runs import Run
 
 
@@ -54,7 +55,7 @@ class Encoder:
     def fixed_inputs(self, batch: int) -> dict[str, np.ndarray]:
         """The same noise in [-1, 1] whenever it is asked."""
         shape = (batch, *self.image_shape)
-        images = tf.random.stateless_uniform(shape, (0, batch), -1.0, 1.0)
+        images = stateless.uniform(shape, (0, batch), -1.0, 1.0)
         return {"images": images.numpy()}
 
     def facts(self) -> dict[str, Any]:

@@ -88,7 +88,11 @@ def color(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
 
 
 def translation(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
-    """Moves up to an eighth of the height and width, zeros behind; draws (batch, 2) in [0, 1)."""
+    """Moves up to an eighth of the height and width; draws (batch, 2) in [0, 1).
+
+    What comes in is the image mirrored at its edge, as in ADA (Karras 2020), where DiffAugment
+    has zeros: grey stripes, which few images have and D would have to look past.
+    """
     for number, axis in enumerate((1, 2)):
         largest = int(images.shape[axis] / 8 + 0.5)
         offsets = _whole(draws[:, number], 2 * largest + 1) - largest
@@ -97,7 +101,7 @@ def translation(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
 
 
 def shifted(images: tf.Tensor, offsets: tf.Tensor, largest: int, axis: int) -> tf.Tensor:
-    """Moves image b by offsets[b] places along axis 1 or 2, zeros behind it.
+    """Moves image b by offsets[b] places along axis 1 or 2, its mirror image behind it.
 
     A choice for each binary digit of the offset, between two constant shifts: exact, and
     its gradient has no scatter, as that of a gather has (slow under XLA on CPUs).
@@ -105,18 +109,18 @@ def shifted(images: tf.Tensor, offsets: tf.Tensor, largest: int, axis: int) -> t
     Args:
         images: float32 (batch, height, width, channels).
         offsets: int32 (batch,), -largest..largest.
-        largest: at least 0.
+        largest: at least 0, less than the size of that axis.
         axis: 1 moves down, 2 moves right.
     """
     size = images.shape[axis]
 
-    def padded(x, before, after):
-        return tf.pad(x, [[before, after] if n == axis else [0, 0] for n in range(4)])
+    def padded(x, before, after, mode="CONSTANT"):
+        return tf.pad(x, [[before, after] if n == axis else [0, 0] for n in range(4)], mode)
 
     def part(x, start, length):
         return x[:, start : start + length] if axis == 1 else x[:, :, start : start + length]
 
-    canvas = padded(images, largest, largest)
+    canvas = padded(images, largest, largest, "REFLECT")
     dropped = largest - offsets  # places to leave out at the canvas's start
     digit = 1
     while digit <= 2 * largest:

@@ -83,7 +83,6 @@ _LAZY = {"penalties": {"r1": {"weight": 0.5, "every": 2}}}
         ("graph", "mlp", {"packing": 2, "compiled": _LAZY}),
         pytest.param("xla", "mlp", {"packing": 2}, marks=pytest.mark.slow),
         pytest.param("graph", "resnet", {"compiled": _LAZY}, marks=pytest.mark.slow),
-        pytest.param("xla", "resnet", {"compiled": _LAZY}, marks=pytest.mark.slow),
     ],
 )
 def test_parts_equal_the_whole_however_they_are_run(how, family, options):

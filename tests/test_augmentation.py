@@ -48,18 +48,26 @@ def test_saturation_leaves_grey_images_alone():
 
 
 @pytest.mark.parametrize("axis", [1, 2])
-def test_every_offset_moves_by_that_many_places_with_zeros_behind(axis):
-    size, largest = IMAGES.shape[axis], 3
+def test_every_offset_moves_by_that_many_places_with_the_mirror_image_behind(axis):
+    largest = 3
     offsets = np.arange(-largest, largest + 1)
     images = np.repeat(IMAGES[:1], len(offsets), axis=0)
     got = augmentation.shifted(tf.constant(images), tf.constant(offsets, tf.int32), largest, axis)
+    margins = [(largest, largest) if n == axis - 1 else (0, 0) for n in range(3)]
+    wide = np.pad(IMAGES[0], margins, mode="reflect")
     for moved, offset in zip(got.numpy(), offsets, strict=True):
-        kept = np.arange(max(0, offset), size + min(0, offset))
-        expected = np.zeros_like(IMAGES[0])
-        where = (kept,) if axis == 1 else (slice(None), kept)
-        source = (kept - offset,) if axis == 1 else (slice(None), kept - offset)
-        expected[where] = IMAGES[0][source]
-        np.testing.assert_array_equal(moved, expected)
+        rolled = np.roll(wide, offset, axis=axis - 1)
+        inside = np.take(rolled, np.arange(largest, largest + IMAGES.shape[axis]), axis=axis - 1)
+        np.testing.assert_array_equal(moved, inside)
+
+
+def test_a_black_background_stays_black_behind_what_moves():
+    digit = np.full((200, 8, 8, 1), -1.0, "float32")
+    digit[:, 3:5, 3:5] = 1.0
+    moved = augmentation.augmented(tf.constant(digit), ["translation"], SEED).numpy()
+    assert set(np.unique(moved)) == {-1.0, 1.0}
+    assert ((moved == 1).sum((1, 2, 3)) == 4).all()
+    assert len({image.tobytes() for image in moved}) == 9
 
 
 def test_translation_reaches_an_eighth_of_either_side_and_no_further():

@@ -306,6 +306,7 @@ def test_losses_that_there_are_not(given, message):
          "labels that D does not see"),
         ({"network.conditioning": "classifier", "training.packing": 2}, "no auxiliary.classifier"),
         ({"data.labels_per_class": 3}, "no effect without auxiliary.classifier"),
+        ({"data.labels_seed": 1}, "no effect without data.labels_per_class"),
         ({"auxiliary.classifier.real_only": True}, "real_only` has no effect with"),
         ({"training.discriminator_ema_decay": 0.9}, "no effect without auxiliary.classifier"),
         ({"data.labels_per_class": 3, "network.conditioning": "classifier"},
