@@ -26,9 +26,3 @@ def test_two_kills_two_damages_and_a_full_disk():
     assert "2 while it trained" in told
     assert "2 detected" in told
     assert "1 times, by a" in told
-
-
-@pytest.mark.slow
-def test_dropout_survives_a_kill():
-    told = chaos("--recipe=mnist_maxout", "--epochs=20", "--kills=1", "--flips=0", "--fills=0")
-    assert "1 while it trained" in told

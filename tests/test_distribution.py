@@ -521,12 +521,14 @@ def together(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_two_workers_have_the_same_weights_and_those_of_one(together, alone):
     weights = [np.load(together / f"weights-{number}.npy") for number in (0, 1)]
     np.testing.assert_array_equal(*weights)
     check_same_run(together / "run", alone, 1e-5)
 
 
+@pytest.mark.slow
 def test_only_the_chief_writes(together):
     assert sorted(p.name for p in together.iterdir()) == ["run", "weights-0.npy", "weights-1.npy"]
     tables = [p for p in (together / "run").rglob("*tfevents*") if "optimum" not in str(p)]
@@ -614,7 +616,7 @@ number = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
 prepare = training.prepare
 def prepare_late(*args):
     prepared = prepare(*args)
-    time.sleep(15 * number)
+    time.sleep(8 * number)
     return prepared
 training.prepare = prepare_late
 try:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import PLAIN, PROGRAM, real_data
+from conftest import PLAIN, real_data
 from PIL import Image
 
 from keras_gan import load
@@ -29,6 +29,12 @@ COMMANDS = [command for command in COMMANDS if command]
 
 #: Run by what builds the project, not by its tests: they are how the tests are run.
 MAKE = {"make fit", "make test"}
+#: Commands (their beginnings) that other tests run, with a server or with several workers.
+ELSEWHERE = {
+    "tensorboard": "test_readme.py::test_tensorboard_shows_a_run",
+    "keras-gan demo": "test_demo.py::test_a_browser_clicks_through_the_page_of_a_run_that_goes_on",
+    "keras-gan launch": "test_distribution.py::test_launch_profiles_the_chief",
+}
 #: Runs `keras-gan` in a process that has as many logical CPUs as its first argument says.
 GAMES = Path(__file__).with_name("replica_games.py")
 #: What makes a `fit` short; what the command itself sets comes after it.
@@ -64,8 +70,6 @@ def runnable(command: str) -> list[str]:
     if "photos" in arguments:
         arguments += ["--batch-size", "16"]
         arguments += [f"--set=network.{n}.width=4" for n in ("generator", "discriminator")]
-    if arguments[0] == "launch":
-        arguments += SHORT
     if arguments[0] == "evaluate":
         arguments += ["--count", "200"]
     if arguments[0] == "probe":
@@ -81,9 +85,8 @@ def runnable(command: str) -> list[str]:
 
 def run(arguments: list[str]) -> tuple[int, str]:
     """Exit code and stderr; several replicas are processes of their own, on two logical CPUs."""
-    apart = {"launch": [PROGRAM], "fit": [sys.executable, str(GAMES), "2"]}
-    if arguments[0] == "launch" or "--strategy" in arguments:
-        command = [*apart[arguments[0]], *arguments]
+    if "--strategy" in arguments:
+        command = [sys.executable, str(GAMES), "2", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         return done.returncode, done.stderr
     result = CliRunner().invoke(main, arguments)
@@ -101,12 +104,9 @@ def test_every_command_of_the_readme_runs(workplace, monkeypatch):
     assert CliRunner().invoke(main, conditional).exit_code == 0
     done = 0
     for command in COMMANDS:
-        program = command.split()[0]
-        if command in MAKE or program in ("tensorboard", "docker"):
+        if command in MAKE or any(command.startswith(other) for other in ELSEWHERE):
             continue
-        if command == "keras-gan demo":
-            continue  # test_demo.py serves it
-        assert program == "keras-gan", command
+        assert command.split()[0] == "keras-gan", command
         code, told = run(runnable(command))
         assert code == 0, f"{command}: {told}"
         done += 1
@@ -189,6 +189,13 @@ def until(found, seconds=60):
             return result
         time.sleep(0.2)
     raise AssertionError("no answer in time")
+
+
+def test_commands_that_are_run_elsewhere_are_the_readmes_and_have_their_tests():
+    for command, test in ELSEWHERE.items():
+        assert any(told.startswith(command) for told in COMMANDS), command
+        file, name = test.split("::")
+        assert f"def {name}(" in Path(__file__).with_name(file).read_text("utf-8"), test
 
 
 def test_the_readme_names_every_recipe_and_no_other():

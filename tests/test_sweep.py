@@ -202,8 +202,8 @@ def test_gpus_are_dealt_out_to_processes(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_a_stopped_sweep_goes_on_with_the_same_command(tmp_path):
-    long = {"training.epochs": 300, "output.samples_every_epochs": 150}
-    rare = {"output.checkpoint_every_epochs": 150, "output.scalars_every_steps": 1000}
+    long = {"training.epochs": 200, "output.samples_every_epochs": 100}
+    rare = {"output.checkpoint_every_epochs": 100, "output.scalars_every_steps": 1000}
     sweep = written(tmp_path, set={**SMALL, **long, **rare}, seeds=[0, 1])
     command = [PROGRAM, "sweep", str(sweep), "--processes", "2"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
