@@ -185,7 +185,7 @@ class GAN(Moves):
         """What `accumulated` returns, with the gradients' means over all replicas."""
         compute = functools.partial(accumulated, self.accumulate, gradients_of)
         if self.jit_gradients:
-            compute = tf.function(compute, jit_compile=True)
+            compute = tf.function(compute, jit_compile=True, autograph=False)
         (gradients, losses), rows = compute(tensors)
         return (replicas.mean(gradients), losses), rows
 

@@ -48,8 +48,8 @@ def small(accumulate, family="mlp", compiled=None, conditional=False, **options)
 def trained(gan, how="eager", rounds=2, rows=24):
     """The metrics of each round, one row a metric; latents do not depend on how it is run."""
     gan._latents = lambda real, use: tf.constant(IMAGES[:rows, 0, :4, 0]) * (1.0 + use)
-    steps = {"eager": gan.train_step, "graph": tf.function(gan.train_step)}
-    steps["xla"] = tf.function(gan.train_step, jit_compile=True)
+    steps = {"eager": gan.train_step, "graph": tf.function(gan.train_step, autograph=False)}
+    steps["xla"] = tf.function(gan.train_step, jit_compile=True, autograph=False)
     for n in range(rounds):
         images = tf.constant(IMAGES[n * rows : (n + 1) * rows])
         labels = tf.constant(LABELS[n * rows : (n + 1) * rows])

@@ -138,7 +138,7 @@ def test_both_players_learn_the_classes():
         keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-2), auxiliary={"classifier": {}}
     )
     images = (np.ones((32, 8, 8, 1)) * (LABELS[:, None, None, None] - 1)).astype("float32")
-    step = tf.function(gan.train_step)
+    step = tf.function(gan.train_step, autograph=False)
     first = {k: float(v) for k, v in step((images, LABELS)).items()}
     for _ in range(60):
         gan.reset_metrics()
@@ -219,7 +219,7 @@ def test_all_losses_at_once_in_any_precision_under_xla(precision):
     gan.compile(*optimizers, auxiliary=losses, penalties={"r1": {"weight": 0.1, "every": 2}})
     images = (np.ones((32, 8, 8, 1)) * (LABELS[:, None, None, None] - 1)).astype("float32")
     gan.know(images[:6], LABELS[:6])
-    step = tf.function(gan.train_step, jit_compile=True)
+    step = tf.function(gan.train_step, jit_compile=True, autograph=False)
     for _ in range(80):
         gan.reset_metrics()
         said = step(images)

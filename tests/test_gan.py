@@ -217,7 +217,7 @@ def train(gan, rounds=4, rows=16, how="eager", labels=None):
     step = {
         "eager": gan.train_step,
         "graph": tf.function(gan.train_step),
-        "xla": tf.function(gan.train_step, jit_compile=True),
+        "xla": tf.function(gan.train_step, jit_compile=True, autograph=False),
     }[how]
     for n in range(rounds):
         images = tf.constant(IMAGES[n * rows : (n + 1) * rows])
