@@ -216,7 +216,7 @@ def test_without_an_average_the_generator_itself_draws():
 def train(gan, rounds=4, rows=16, how="eager", labels=None):
     step = {
         "eager": gan.train_step,
-        "graph": tf.function(gan.train_step),
+        "graph": tf.function(gan.train_step, autograph=False),
         "xla": tf.function(gan.train_step, jit_compile=True, autograph=False),
     }[how]
     for n in range(rounds):
