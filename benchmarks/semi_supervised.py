@@ -11,7 +11,8 @@ already is not done again, and a training that was broken off is gone on with. E
 the last weights: no choice in either training looks at them.
 
 Settings are chosen by other images than those that judge the chosen ones: with
---judged-by 'train[50000:]' --set 'data.split=train[:50000]'.
+--judged-by 'train[50000:]' --set 'data.split=train[:50000]', and decay_steps=10000 for the
+learning rates of both optimizers.
 """
 
 from __future__ import annotations

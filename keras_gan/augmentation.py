@@ -62,7 +62,8 @@ def augmented(images: tf.Tensor, policies: Sequence[str], seed: tf.Tensor) -> tf
     Returns:
         float32, of the same shape; colours may leave [-1, 1].
 
-    Source: Zhao 2020 (DiffAugment), section 3.2 and the authors' published ranges.
+    Source: Zhao 2020 (DiffAugment), section 3.2 and the authors' published ranges; but what a
+    translation brings in is mirrored, as in Karras 2020.
     """
     if not policies:
         return images

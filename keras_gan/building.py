@@ -263,9 +263,7 @@ def _check_classifier(config: Config) -> None:
             "network.conditioning=none."
         )
     if config.data.labels_seed and config.data.labels_per_class is None:
-        raise ConfigError(
-            "`data.labels_seed` has no effect without data.labels_per_class: every label is known."
-        )
+        raise ConfigError("`data.labels_seed` has no effect without data.labels_per_class.")
     for path, value in (
         ("data.labels_per_class", config.data.labels_per_class),
         ("training.discriminator_ema_decay", config.training.discriminator_ema_decay),

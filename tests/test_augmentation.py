@@ -128,6 +128,17 @@ def test_a_policy_draws_the_same_beside_others():
     np.testing.assert_array_equal(alone, both)
 
 
+def slope_of_slope(policy, images, draws):
+    """What R1 asks of a D that is the sum of T(x)^3: the gradient of its gradient's square."""
+    with tf.GradientTape() as outer:
+        outer.watch(images)
+        with tf.GradientTape() as inner:
+            inner.watch(images)
+            logits = tf.reduce_sum(policy(images, draws) ** 3)
+        slope = tf.reduce_sum(inner.gradient(logits, images) ** 2)
+    return outer.gradient(slope, images)
+
+
 @pytest.mark.parametrize("name", augmentation.POLICIES)
 def test_xla_equals_eager(name):
     """With the numbers given: XLA's own random numbers are others."""
@@ -135,6 +146,11 @@ def test_xla_equals_eager(name):
     draws = tf.constant(RNG.uniform(size=(6, count)), tf.float32)
     compiled = tf.function(policy, jit_compile=True)
     np.testing.assert_allclose(compiled(IMAGES, draws), policy(IMAGES, draws), atol=1e-6)
+    r1 = tf.function(slope_of_slope, jit_compile=True)
+    images = tf.constant(IMAGES)
+    np.testing.assert_allclose(
+        r1(policy, images, draws), slope_of_slope(policy, images, draws), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_half_precision_images_are_augmented_in_float32():

@@ -616,7 +616,7 @@ number = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
 prepare = training.prepare
 def prepare_late(*args):
     prepared = prepare(*args)
-    time.sleep(8 * number)
+    time.sleep(12 * number)
     return prepared
 training.prepare = prepare_late
 try:
