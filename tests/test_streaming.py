@@ -428,12 +428,12 @@ def test_memory_does_not_grow_with_the_number_of_pictures(tmp_path):
     """In processes of their own; benchmarks/streaming.py compares 10,000 with 100,000."""
     root, random = tmp_path / "pictures", np.random.default_rng(0)
     root.mkdir()
-    for n in range(5_000):  # 46 MB
-        image = random.integers(256, size=(96, 96), dtype=np.uint8)
+    for n in range(20_000):
+        image = random.integers(256, size=(28, 28), dtype=np.uint8)
         Image.fromarray(image).save(root / f"{n:05d}.png", compress_level=0)
     sizes = []
-    for split in ("train[:500]", "train"):
+    for split in ("train[:2000]", "train"):
         command = [sys.executable, "-c", TRAIN, root, split, tmp_path / f"run{len(sizes)}"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=True)
         sizes.append(int(done.stdout.split()[-1]))
-    assert sizes[1] - sizes[0] < 25_000, sizes  # kB, of 42 MB more
+    assert sizes[1] < 1.05 * sizes[0], sizes
