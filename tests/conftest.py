@@ -51,6 +51,12 @@ def real_data(*parts: str) -> Path:
     return path
 
 
+def is_a_test(name: str) -> bool:
+    """Whether there is one that is named so: file.py::test_name."""
+    file, function = name.split("::")
+    return f"def {function}(" in (ROOT / "tests" / file).read_text("utf-8")
+
+
 def everything(folder: Path) -> list[str]:
     """The paths of all that is in a folder, sorted."""
     return sorted(str(p.relative_to(folder)) for p in folder.rglob("*"))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from browsing import browser_page, served
-from conftest import NO_XLA, PLAIN, PROGRAM, QUICK, ROOT, invoke, real_data
+from conftest import NO_XLA, PLAIN, PROGRAM, QUICK, ROOT, invoke, is_a_test, real_data
 
 from keras_gan import objectives
 from keras_gan.sweep import plan
@@ -243,8 +243,7 @@ def by_several(arguments: list[str]) -> subprocess.CompletedProcess:
 def test_commands_of_every_page_are_run_by_a_test():
     assert {page.stem for page in PAGES if of_page(page.stem)} <= {*RUN, *ELSEWHERE}
     for test in (*ELSEWHERE.values(), *SERVED.values()):
-        file, name = test.split("::")
-        assert f"def {name}(" in (ROOT / "tests" / file).read_text("utf-8"), test
+        assert is_a_test(test), test
 
 
 def test_scripts_that_the_docs_name_have_the_options_that_they_are_given():

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import PLAIN, real_data
+from conftest import PLAIN, is_a_test, real_data
 from PIL import Image
 
 from keras_gan import load
@@ -196,8 +196,7 @@ def until(found, seconds=60):
 def test_commands_that_are_run_elsewhere_are_the_readmes_and_have_their_tests():
     for command, test in ELSEWHERE.items():
         assert command in COMMANDS
-        file, name = test.split("::")
-        assert f"def {name}(" in Path(__file__).with_name(file).read_text("utf-8"), test
+        assert is_a_test(test), test
 
 
 def test_the_readme_names_every_recipe_and_no_other():
