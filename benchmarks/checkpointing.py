@@ -16,9 +16,10 @@ from pathlib import Path
 
 import keras
 
-from keras_gan import checkpoints, load_config, training
-from keras_gan.callbacks import Checkpointer
+from keras_gan import load_config, training
 from keras_gan.config import override
+from keras_gan.runs import checkpoints
+from keras_gan.training.callbacks import Checkpointer
 
 SHARE = 0.02  # of the training's time, at most
 

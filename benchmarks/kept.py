@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from keras_gan import load
-from keras_gan.errors import KerasGanError
 from keras_gan.runs import Run
+from keras_gan.utils.errors import KerasGanError
 
 PROGRAM = str(Path(sys.executable).with_name("keras-gan"))
 

@@ -30,11 +30,12 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import load, sampling
+from keras_gan import load
 from keras_gan.data import densities
+from keras_gan.evaluation.densities import divergences, mixtures
 from keras_gan.evaluation.modes import exact_quality, mixture_coverage
-from keras_gan.objectives import OPTIMAL_VALUE
-from keras_gan.theory import divergences, mixtures
+from keras_gan.games.losses import OPTIMAL_VALUE
+from keras_gan.runs import sampling
 
 COUNT = 2_500
 #: The least share of high-quality samples that a run should have.

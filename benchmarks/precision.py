@@ -18,12 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import load, load_config, load_source, sampling, training
-from keras_gan.batches import as_float
+from keras_gan import load, load_config, load_source, training
 from keras_gan.config import Config, override, parse_assignments
 from keras_gan.evaluation import protocol
 from keras_gan.evaluation.energy import energy_distance
-from keras_gan.runs import Run
+from keras_gan.runs import Run, sampling
+from keras_gan.utils.pixels import as_float
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 SAMPLES = 10_000

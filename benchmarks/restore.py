@@ -23,13 +23,14 @@ from pathlib import Path
 import numpy as np
 from kept import told
 
-from keras_gan import load, pictures
+from keras_gan import load
+from keras_gan.apps.inversion import images, inverting, restoring
+from keras_gan.apps.inversion.search import Settings
 from keras_gan.data import Source
-from keras_gan.evaluation import extractors, protocol
+from keras_gan.evaluation import extractors, inversion_scores, protocol
 from keras_gan.evaluation.cache import Cache
-from keras_gan.inversion import figures, images, inverting, restoring
-from keras_gan.inversion.search import Settings
 from keras_gan.runs import Run
+from keras_gan.utils import image_grids
 
 SECONDS, DECIBELS, POINTS = 60.0, 3.0, 0.10
 
@@ -40,8 +41,8 @@ def inverted(run: Run, options: argparse.Namespace) -> dict[str, float]:
     began = time.perf_counter()
     found = inverting.invert(run, given, (), Settings())
     seconds = time.perf_counter() - began
-    error = figures.mse(found.images, given.images)
-    return {"seconds_for_64": seconds, "psnr": float(figures.psnr(error).mean())}
+    error = inversion_scores.mse(found.images, given.images)
+    return {"seconds_for_64": seconds, "psnr": float(inversion_scores.psnr(error).mean())}
 
 
 def restored(run: Run, options: argparse.Namespace, task: str, **own) -> restoring.Restored:
@@ -63,7 +64,7 @@ def inpainted(run: Run, options: argparse.Namespace, train: Source) -> dict[str,
     hole = (found.images != found.degraded).any(axis=(0, 3))[None, ..., None]
     mean = np.broadcast_to(train.mean(), originals.shape)
     in_hole["mean image of the data"] = float(
-        figures.psnr(figures.mse(mean, originals, hole)).mean()
+        inversion_scores.psnr(inversion_scores.mse(mean, originals, hole)).mean()
     )
     return in_hole
 
@@ -77,7 +78,7 @@ def enlarged(run: Run, options: argparse.Namespace, judge, labels: np.ndarray) -
     shown["originals"] = found.given.images
 
     def accuracy(made: np.ndarray) -> float:
-        return float((judge(pictures.to_uint8(made))[1].argmax(axis=1) == labels).mean())
+        return float((judge(image_grids.to_uint8(made))[1].argmax(axis=1) == labels).mean())
 
     return {name: accuracy(made) for name, made in shown.items()}
 

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import launching
+from keras_gan.utils import launching
 
 STRATEGIES = ("one", "mirrored", "multi-worker")
 STEPS = 40  # a call, and an epoch
@@ -72,8 +72,8 @@ def measure(options: argparse.Namespace) -> None:
     strategy, gan, program, blocks = prepared(options)
     seconds = [a_step(program, blocks, gan) for _ in range(7)][2:]
 
-    from keras_gan import strategies
-    from keras_gan.workers import Workers
+    from keras_gan.engine import strategies
+    from keras_gan.engine.workers import Workers
 
     workers = Workers(strategy)
     if workers.is_chief:
@@ -90,7 +90,7 @@ def keep_weights(options: argparse.Namespace) -> None:
     while int(gan.iteration.numpy()) < COMPARED:
         program(blocks)
 
-    from keras_gan.workers import Workers
+    from keras_gan.engine.workers import Workers
 
     weights = np.concatenate([np.ravel(w) for w in gan.weights])
     np.save(options.out / f"{options.strategy}-{os.getpid()}.npy", weights)
@@ -103,7 +103,10 @@ def prepared(options: argparse.Namespace, jit: bool | None = None):
     import keras
     import tensorflow as tf
 
-    from keras_gan import building, engine, load_config, strategies
+    from keras_gan import load_config
+    from keras_gan.engine import programs, strategies
+    from keras_gan.engine.schedule import Schedule
+    from keras_gan.games import building
 
     if options.strategy == "mirrored" and not tf.config.list_physical_devices("GPU"):
         cpus = [tf.config.LogicalDeviceConfiguration()] * 2
@@ -121,9 +124,9 @@ def prepared(options: argparse.Namespace, jit: bool | None = None):
         building.compile_gan(gan, config)
         if jit is None:
             setting = config.training.jit_compile
-            jit = engine.choose_jit(setting, gan.generator, gan.discriminator)
-        program = engine.RoundsProgram(gan, images, labels, jit)
-    blocks = iter(engine.Schedule(count, rows, 10_000, STEPS, seed=0).blocks(0))
+            jit = programs.choose_jit(setting, gan.generator, gan.discriminator)
+        program = programs.RoundsProgram(gan, images, labels, jit)
+    blocks = iter(Schedule(count, rows, 10_000, STEPS, seed=0).blocks(0))
     return strategy, gan, program, blocks
 
 

@@ -27,19 +27,13 @@ import numpy as np
 import tensorflow as tf
 from kept import Results, print_table, told, trained
 
-from keras_gan import (
-    augmentation,
-    auxiliary,
-    averages,
-    building,
-    load_source,
-    players,
-    sampling,
-    stateless,
-)
-from keras_gan.batches import as_float
+from keras_gan import load_source
 from keras_gan.config import Config, parse_assignments
 from keras_gan.data import Source
+from keras_gan.games import augmentation, auxiliary, building, ema, players
+from keras_gan.runs import sampling
+from keras_gan.utils import random
+from keras_gan.utils.pixels import as_float
 
 
 def error_of(network: keras.Model, judge: Source) -> float:
@@ -53,7 +47,7 @@ def supervised_error(config: Config, source: Source, judge: Source, steps: int) 
     images, labels = as_float(source.images[known]), tf.constant(source.labels[known])
     keras.utils.set_random_seed(config.seed)
     gan = building.build_gan(config, source.sample_shape, source.num_classes)
-    network, average = gan.discriminator, averages.copy_of(gan.discriminator)
+    network, average = gan.discriminator, ema.copy_of(gan.discriminator)
     optimizer = building.build_optimizers(config)[1]
     optimizer.build(network.trainable_variables)
     loss_of = auxiliary.Classifier().discriminator_loss
@@ -63,7 +57,7 @@ def supervised_error(config: Config, source: Source, judge: Source, steps: int) 
     def update(step):
         seed = tf.stack([config.seed, step])
         size = [config.training.batch_size]
-        rows = stateless.uniform(size, seed, maxval=len(known), dtype=tf.int32)
+        rows = random.uniform(size, seed, maxval=len(known), dtype=tf.int32)
         seen = augmentation.augmented(tf.gather(images, rows), config.training.augment, seed + 1)
         with tf.GradientTape() as tape:
             outputs, moved = players.play(network, {"images": seen}, seed + 2)
@@ -75,7 +69,7 @@ def supervised_error(config: Config, source: Source, judge: Source, steps: int) 
         optimizer.apply(gradients, network.trainable_variables)
         for variable, value in moved:
             variable.assign(value)
-        averages.follow(average, network, decay, step)
+        ema.follow(average, network, decay, step)
 
     for step in range(steps):
         update(tf.constant(step))

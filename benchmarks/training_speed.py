@@ -33,8 +33,10 @@ import products
 import tensorflow as tf
 import torch
 
-from keras_gan import callbacks, engine, load_config, training
+from keras_gan import load_config, training
 from keras_gan.config import Config, override
+from keras_gan.engine import programs
+from keras_gan.training import callbacks
 
 # ------------------------------------------------------------------ ours
 
@@ -118,7 +120,7 @@ def without_extras(loop: BareLoop) -> BareLoop:
     gan = loop.training.gan
     gan._measure = lambda values: {"V(D,G)": values["V(D,G)"]}
     source, jit = loop.training.source, loop.training.jit_compile
-    gan.use_program(engine.RoundsProgram(gan, source.images, source.labels, jit))
+    gan.use_program(programs.RoundsProgram(gan, source.images, source.labels, jit))
     return loop
 
 

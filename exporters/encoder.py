@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import stateless
 from keras_gan.runs import Run
+from keras_gan.utils import random
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Encoder:
     def fixed_inputs(self, batch: int) -> dict[str, np.ndarray]:
         """The same noise in [-1, 1] whenever it is asked."""
         shape = (batch, *self.image_shape)
-        images = stateless.uniform(shape, (0, batch), -1.0, 1.0)
+        images = random.uniform(shape, (0, batch), -1.0, 1.0)
         return {"images": images.numpy()}
 
     def facts(self) -> dict[str, Any]:

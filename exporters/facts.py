@@ -13,8 +13,8 @@ from typing import Any
 from keras_gan import __version__
 from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import Generator
-from keras_gan.files import sha256
 from keras_gan.runs import Run
+from keras_gan.utils.files import sha256
 
 FILE = "export.json"
 

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import latents
-from keras_gan.errors import ConfigError, suggestion
+from keras_gan.games import latents
 from keras_gan.runs import Run
+from keras_gan.utils.errors import ConfigError, suggestion
 
 #: Batches at which a format is compared with Keras before it is published.
 PARITY_BATCHES = (1, 3, 17)

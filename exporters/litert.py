@@ -6,10 +6,10 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_gan.errors import ExportError
 from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import Generator
 from keras_gan.exporters.parity import Runner
+from keras_gan.utils.errors import ExportError
 
 _SIGNATURE = "serving_default"
 

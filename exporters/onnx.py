@@ -11,10 +11,10 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from keras_gan.errors import ConfigError, ExportError
 from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import Generator
 from keras_gan.exporters.parity import Runner
+from keras_gan.utils.errors import ConfigError, ExportError
 
 OPSETS = (17, 18)
 DEFAULT_OPSET = 18

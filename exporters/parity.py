@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_gan.errors import ExportError
 from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import PARITY_BATCHES, Generator
+from keras_gan.utils.errors import ExportError
 
 #: Runs a format's own runtime: named inputs -> images, or latents of an encoder.
 Runner = Callable[[dict[str, np.ndarray]], np.ndarray]

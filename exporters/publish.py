@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from keras_gan import pictures, sampling
-from keras_gan.errors import ConfigError, ExportError, KerasGanWarning, suggestion
 from keras_gan.exporters import (
     card,
     facts,
@@ -27,7 +25,9 @@ from keras_gan.exporters import (
 )
 from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import Generator
-from keras_gan.runs import Run
+from keras_gan.runs import Run, sampling
+from keras_gan.utils import image_grids
+from keras_gan.utils.errors import ConfigError, ExportError, KerasGanWarning, suggestion
 
 DEPLOY = "deploy"
 _COLUMNS, _ROWS = 10, 8  # of the card's picture, at most
@@ -344,7 +344,7 @@ def _describe(run: Run, generator: Generator, told: dict[str, Any], folder: Path
     # A column stays with one class where there are few enough of them.
     columns = _COLUMNS // classes * classes if 0 < classes <= _COLUMNS else _COLUMNS
     samples = sampling.run_batched(generator.network, generator.fixed_inputs(columns * _ROWS))
-    pictures.write_samples(folder / card.PICTURE, samples, {}, columns)
+    image_grids.write_samples(folder / card.PICTURE, samples, {}, columns)
     (folder / card.FILE).write_text(card.text(run, generator, told), "utf-8")
     (folder / facts.FILE).write_text(json.dumps(told, indent=1), "utf-8")
     return [card.PICTURE, card.FILE, facts.FILE]

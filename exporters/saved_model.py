@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import latents
 from keras_gan.exporters.encoder import Encoder
 from keras_gan.exporters.generator import Generator
 from keras_gan.exporters.parity import Runner
+from keras_gan.games import latents
 
 DEFAULT, PNG, UINT8, ENCODE = "serving_default", "sample", "sample_uint8", "encode"
 

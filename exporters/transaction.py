@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from keras_gan.errors import ExportError
+from keras_gan.utils.errors import ExportError
 
 
 @contextlib.contextmanager

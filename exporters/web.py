@@ -17,12 +17,12 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from keras_gan import directions
-from keras_gan.errors import ExportError, one_line
 from keras_gan.exporters import onnx as onnx_format
 from keras_gan.exporters.generator import Generator
 from keras_gan.exporters.parity import Runner
-from keras_gan.files import cache_root, replaced_folder
+from keras_gan.games import directions
+from keras_gan.utils.errors import ExportError, one_line
+from keras_gan.utils.files import cache_root, replaced_folder
 
 PACKAGE, VERSION = "onnxruntime-web", "1.22.0"
 MODEL, FACTS = "generator.onnx", "model.json"

@@ -19,17 +19,17 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 __version__ = "0.1.0"
 
 _HOMES = {
-    "GAN": "keras_gan.gan",
+    "GAN": "keras_gan.games.gan",
     "Config": "keras_gan.config",
-    "KerasGanError": "keras_gan.errors",
+    "KerasGanError": "keras_gan.utils.errors",
     "Run": "keras_gan.runs",
     "fit": "keras_gan.training",
     "load": "keras_gan.runs",
     "load_config": "keras_gan.config",
     "load_source": "keras_gan.data",
-    "objectives": "keras_gan.objectives",
-    "penalties": "keras_gan.penalties",
+    "losses": "keras_gan.games.losses",
     "networks": "keras_gan.networks",
+    "regularizers": "keras_gan.games.regularizers",
 }
 
 __all__ = ["__version__", *sorted(_HOMES)]

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from keras_gan import strict_yaml
-from keras_gan.errors import ConfigError, suggestion
-from keras_gan.values import check_value, named, shown, wrong_type
+from keras_gan.utils import strict_yaml
+from keras_gan.utils.checks import check_value, named, shown, wrong_type
+from keras_gan.utils.errors import ConfigError, suggestion
 
 
 def _field(default: Any, minimum: float | None = None, below: float | None = None) -> Any:
@@ -64,7 +64,7 @@ class NetworkConfig:
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig:
-    """One optimizer a player: its `name` and Keras' arguments (see `keras_gan.optimizers`)."""
+    """One optimizer a player: its `name` and Keras' arguments (see `games.optimizers`)."""
 
     generator: dict[str, Any] = _field({"name": "adam", "learning_rate": 2e-4, "beta_1": 0.5})
     discriminator: dict[str, Any] = _field({"name": "adam", "learning_rate": 2e-4, "beta_1": 0.5})

@@ -13,20 +13,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import (
-    cli,
-    engine,
-    latents,
-    load_config,
-    networks,
-    strategies,
-    streaming,
-    training,
-)
-from keras_gan.gan import GAN
+from keras_gan import cli, load_config, networks, training
+from keras_gan.engine import programs, readers, strategies
+from keras_gan.engine.schedule import Schedule
+from keras_gan.games import latents
+from keras_gan.games.gan import GAN
 
 STEPS_PER_CALL, CALLS, BATCH = 20, 10, 32
-USUAL_BLOCK = streaming.BLOCK_BYTES
+USUAL_BLOCK = readers.BLOCK_BYTES
 R1 = {"r1": {"weight": 0.1, "every": 2}, "r2": {"weight": 0.1}}
 K2 = {
     "gan": {"discriminator_steps": 2, "updates": "simultaneous"},
@@ -120,13 +114,13 @@ def play(strategy, jit=False, streamed=False, **options) -> dict[str, np.ndarray
     (images, labels), reader = data(), None
     if streamed:
         # Of 3 rounds on each replica, so that a call is several blocks.
-        streaming.BLOCK_BYTES = 3 * BATCH * gan.discriminator_steps * images[0].nbytes
+        readers.BLOCK_BYTES = 3 * BATCH * gan.discriminator_steps * images[0].nbytes
         share = strategies.share_of(strategy)
-        reader = streaming.Reader(images, share, gan.discriminator_steps)
+        reader = readers.Reader(images, share, gan.discriminator_steps)
     with strategy.scope():
-        program = engine.RoundsProgram(gan, reader or images, labels, jit)
+        program = programs.RoundsProgram(gan, reader or images, labels, jit)
     rows = BATCH * gan.discriminator_steps
-    schedule = engine.Schedule(256, rows, 100, STEPS_PER_CALL, seed=0, reader=reader)
+    schedule = Schedule(256, rows, 100, STEPS_PER_CALL, seed=0, reader=reader)
     blocks = iter(schedule.blocks(0))
     rounds = 0
     while rounds < STEPS_PER_CALL * CALLS:
@@ -156,7 +150,7 @@ def overflow(strategy) -> dict[str, np.ndarray]:
     images = (data()[0] / 127.5 - 1).astype(np.float32)
     images[0] = np.inf
     with strategy.scope():
-        program = engine.RoundsProgram(gan, images, None, False)
+        program = programs.RoundsProgram(gan, images, None, False)
     before = [np.asarray(w) for w in gan.discriminator.weights]
     rows = np.array([[*range(1, BATCH), 0]], np.int32)
     program(iter([(tf.constant(rows), tf.constant(1))]))
@@ -177,7 +171,7 @@ def moving_statistics(strategy) -> dict[str, np.ndarray]:
     """Those of G's batch norm after one round, and what they should be by hand."""
     gan = build(strategy, generator={"batch_norm": True})
     with strategy.scope():
-        program = engine.RoundsProgram(gan, *data(), False)
+        program = programs.RoundsProgram(gan, *data(), False)
     kernel = np.asarray(gan.generator.trainable_weights[0])
     latent = latents.sample("normal", (BATCH, 4), gan._seed(0, 1)).numpy()  # G's, after D's
     halves = np.split(latent @ kernel, strategy.num_replicas_in_sync)
@@ -194,7 +188,7 @@ def moving_statistics(strategy) -> dict[str, np.ndarray]:
 
 def summaries(strategy) -> dict[str, np.ndarray]:
     """What a training on 256 of the digits tells of its memory, resident and streamed."""
-    streaming.BLOCK_BYTES = USUAL_BLOCK  # whatever was played before
+    readers.BLOCK_BYTES = USUAL_BLOCK  # whatever was played before
     recipe = load_config("digits").replace(data__split="train[:256]")
     found = {}
     for name, stream in (("resident", False), ("streamed", True)):

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import building, load_config, networks, objectives
-from keras_gan.accumulation import accumulated
-from keras_gan.errors import ConfigError
-from keras_gan.gan import GAN
+from keras_gan import load_config, networks
+from keras_gan.engine.accumulation import accumulated
+from keras_gan.games import building, losses
+from keras_gan.games.gan import GAN
+from keras_gan.utils.errors import ConfigError
 
 SHAPE = (8, 8, 1)
 RNG = np.random.default_rng(0)
@@ -65,7 +66,7 @@ def assert_equal(first, second, logs, others):
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6, err_msg=a.path)
 
 
-@pytest.mark.parametrize("objective", objectives.OBJECTIVES)
+@pytest.mark.parametrize("objective", losses.OBJECTIVES)
 def test_parts_equal_the_whole_in_every_game(objective):
     """Weights, u of spectral norm and metrics; relativistic pairs lie in one part."""
     compiled = {"objective": objective, "penalties": {"r1": {"weight": 0.5}, "r2": {"weight": 0.1}}}

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import augmentation, building, load_config, networks
-from keras_gan.errors import ConfigError
-from keras_gan.gan import GAN
+from keras_gan import load_config, networks
+from keras_gan.games import augmentation, building
+from keras_gan.games.gan import GAN
+from keras_gan.utils.errors import ConfigError
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.uniform(-1, 1, size=(6, 8, 12, 3)).astype("float32")

@@ -11,11 +11,12 @@ import pytest
 import tensorflow as tf
 from test_gan import policy
 
-from keras_gan import load, networks, objectives, players
-from keras_gan.errors import ConfigError, ExportError
+from keras_gan import load, networks
 from keras_gan.exporters import FORMATS, export
 from keras_gan.exporters.encoder import Encoder
-from keras_gan.gan import GAN
+from keras_gan.games import losses, players
+from keras_gan.games.gan import GAN
+from keras_gan.utils.errors import ConfigError, ExportError
 
 SHAPE, DIM = (4, 4, 1), 3
 IMAGES = np.random.default_rng(0).uniform(-1, 1, size=(8, *SHAPE)).astype(np.float32)
@@ -58,7 +59,7 @@ def test_each_player_s_update_moves_that_player_alone(rates, moves):
     assert [n for n in networks_ if moved(before[n], networks_[n])] == list(moves)
 
 
-@pytest.mark.parametrize("objective", objectives.OBJECTIVES)
+@pytest.mark.parametrize("objective", losses.OBJECTIVES)
 def test_both_losses_are_those_of_real_and_generated_pairs(objective):
     gan = bidirectional((0.0, 0.0), objective)
 
@@ -69,7 +70,7 @@ def test_both_losses_are_those_of_real_and_generated_pairs(objective):
     latents = [gan._latents(IMAGES, use) for use in (0, 1)]
     first, second = (logits(gan.generator({"latent": latent}), latent) for latent in latents)
     report = gan.train_step(tf.constant(IMAGES))
-    game = objectives.get(objective)
+    game = losses.get(objective)
     expected = game.discriminator_loss(real, first)
     assert np.isclose(report["loss/discriminator"], expected, atol=1e-6)
     # G's own loss, and the same with (x, E(x)) as what is generated.
@@ -79,10 +80,10 @@ def test_both_losses_are_those_of_real_and_generated_pairs(objective):
     assert np.isclose(report["loss/generator"], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("objective", objectives.OBJECTIVES)
+@pytest.mark.parametrize("objective", losses.OBJECTIVES)
 def test_a_game_is_mirrored_about_the_logit_that_tells_nothing(objective):
     """D's loss is the same where real and generated are swapped, and its logits mirrored."""
-    game = objectives.get(objective)
+    game = losses.get(objective)
     real, fake = tf.constant([0.4, -1.2, 0.1]), tf.constant([0.9, -0.3, 2.0])
     mirror = 2 * game.neutral_logit
     swapped = game.discriminator_loss(mirror - fake, mirror - real)
@@ -92,7 +93,7 @@ def test_a_game_is_mirrored_about_the_logit_that_tells_nothing(objective):
 def test_the_swapped_loss_is_the_encoder_s_part_of_the_paper_s_value():
     """Of the minimax game, E minimises E log D(x, E(x)): V's first term, as G the second."""
     logits = tf.constant([0.3, -1.2])
-    swapped = objectives.get("minimax").generator_loss(None, -logits)
+    swapped = losses.get("minimax").generator_loss(None, -logits)
     assert np.isclose(swapped, np.log(1 / (1 + np.exp(-logits))).mean(), atol=1e-6)
 
 

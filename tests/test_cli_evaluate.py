@@ -11,10 +11,10 @@ from conftest import npz, real_data
 from keras_gan import load, load_config, training
 from keras_gan.config import DataConfig, override
 from keras_gan.data import Source, load_source
-from keras_gan.errors import EvaluationError
 from keras_gan.evaluation import extractors, metrics, protocol
 from keras_gan.evaluation.cache import Cache
 from keras_gan.evaluation.evidence import Evidence, fixed_order
+from keras_gan.utils.errors import EvaluationError
 
 RNG = np.random.default_rng(0)
 
@@ -259,7 +259,7 @@ def test_data_of_another_shape_are_named(copy, cli, tmp_path):
 
 
 def test_samples_that_are_not_numbers_are_named(copy, monkeypatch, cli):
-    from keras_gan import sampling
+    from keras_gan.runs import sampling
 
     real = sampling.sample
     monkeypatch.setattr(
@@ -297,7 +297,7 @@ def test_a_protocol_checks_its_names():
 
 
 def test_points_without_a_good_sample_have_null_figures(points_run, cli, tmp_path, monkeypatch):
-    from keras_gan import sampling
+    from keras_gan.runs import sampling
 
     far = {"samples": np.full((50, 2), 99.0, np.float32)}
     monkeypatch.setattr(sampling, "sample", lambda *a: far)

@@ -13,7 +13,8 @@ import yaml
 from conftest import PROGRAM, QUICK, everything, npz
 from PIL import Image
 
-from keras_gan import checkpoints, load
+from keras_gan import load
+from keras_gan.runs import checkpoints
 
 
 def test_a_fit_says_what_it_does_and_leaves_a_whole_run(cli, tmp_path):

@@ -10,10 +10,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+from keras_gan.apps.theory import fixed_generator, games
 from keras_gan.config import load_config, override
-from keras_gan.errors import ConfigError
-from keras_gan.gan import GAN
-from keras_gan.theory import fixed_generator, games
+from keras_gan.games.gan import GAN
+from keras_gan.utils.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
 #: Small games: 40 rounds on the line, without XLA.
@@ -111,8 +111,8 @@ def test_relativistic_logits_are_read_as_the_game_reads_them():
     """On the line: with D* of a relativistic game moved by a constant, D is the same."""
     config = small("gaussian_1d")
     from keras_gan import training
-    from keras_gan.theory.mixtures import of_data
-    from keras_gan.theory.snapshots import Observer
+    from keras_gan.evaluation.densities.mixtures import of_data
+    from keras_gan.evaluation.densities.snapshots import Observer
 
     gan = training.prepare(override(config, {"objective.name": "relativistic"})).gan
     observer = Observer(gan, of_data("gaussian_1d"))

@@ -14,7 +14,7 @@ from keras_gan.config import (
     parse_config,
     recipe_names,
 )
-from keras_gan.errors import ConfigError
+from keras_gan.utils.errors import ConfigError
 
 
 def error_of(function, *args) -> str:

@@ -12,7 +12,7 @@ from keras_gan.config import DataConfig
 from keras_gan.data import Source, load_source, located
 from keras_gan.data.densities import DENSITIES, grid_modes, ring_modes
 from keras_gan.data.source import part_of
-from keras_gan.errors import DataError
+from keras_gan.utils.errors import DataError
 
 
 def source(name, **settings) -> Source:

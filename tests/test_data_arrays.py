@@ -9,7 +9,7 @@ from conftest import real_data
 
 from keras_gan.config import DataConfig
 from keras_gan.data import Source, load_source
-from keras_gan.errors import DataError
+from keras_gan.utils.errors import DataError
 
 IMAGES = np.arange(6 * 4 * 4, dtype=np.uint8).reshape(6, 4, 4)
 IMAGES[0, 0, :2] = 0, 255

@@ -10,7 +10,7 @@ from PIL import Image
 from keras_gan.config import DataConfig
 from keras_gan.data import Source, load_source
 from keras_gan.data.folder import _notes
-from keras_gan.errors import DataError
+from keras_gan.utils.errors import DataError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 RAMP = np.tile(np.arange(0, 256, 4, dtype=np.uint8), (64, 1))  # 64 x 64, 0..252

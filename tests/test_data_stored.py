@@ -18,7 +18,7 @@ from keras_gan.config import DataConfig, load_config, override
 from keras_gan.data import Source, folder, load_source, packs
 from keras_gan.data import source as sources
 from keras_gan.data.stored import FileImages, Names, StoredImages, batch_of
-from keras_gan.errors import ConfigError, DataError, DiskError, KerasGanWarning
+from keras_gan.utils.errors import ConfigError, DataError, DiskError, KerasGanWarning
 
 COUNT = 70  # more than two tasks of a worker
 
@@ -336,7 +336,7 @@ PACK = """
 import sys, time
 from keras_gan.config import DataConfig
 from keras_gan.data import folder, load_source
-from keras_gan.errors import KerasGanError
+from keras_gan.utils.errors import KerasGanError
 decode = folder._decode
 def slowly(*args, **kwargs):
     time.sleep(float(sys.argv[2]))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_gan import directions
+from keras_gan.games import directions
 
 
 def test_of_a_linear_generator_they_are_the_svd_of_its_weights():

@@ -18,10 +18,11 @@ import tensorflow as tf
 import yaml
 from conftest import PROGRAM, everything, invoke
 
-from keras_gan import checkpoints, cluster, launching, replicas, strategies
-from keras_gan.errors import ConfigError, WorkerLostError
-from keras_gan.runs import Run
-from keras_gan.workers import Workers
+from keras_gan.engine import cluster, replicas, strategies
+from keras_gan.engine.workers import Workers
+from keras_gan.runs import Run, checkpoints
+from keras_gan.utils import launching
+from keras_gan.utils.errors import ConfigError, WorkerLostError
 
 TIMEOUT = 900  # seconds for a process that takes 20 alone on two cores
 HERE = Path(__file__).parent
@@ -387,7 +388,7 @@ def test_the_held_out_discriminator_beside_mirrored_variables(tmp_path):
 
 LAUNCH = """
 import sys
-from keras_gan.launching import run_workers
+from keras_gan.utils.launching import run_workers
 sys.exit(run_workers(sys.argv[2:], int(sys.argv[1])))
 """
 

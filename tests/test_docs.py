@@ -15,8 +15,8 @@ import pytest
 from browsing import browser_page, served
 from conftest import NO_XLA, PLAIN, PROGRAM, QUICK, ROOT, invoke, is_a_test, real_data
 
-from keras_gan import objectives
-from keras_gan.sweep import plan
+from keras_gan.apps.sweep import plan
+from keras_gan.games import losses
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
@@ -101,7 +101,7 @@ def test_the_site_is_built_without_a_warning_and_needs_nobody(site):
         outside = [r for r in resources.found if re.match(r"(https?:)?//", r)]
         assert not outside, page
     api = (site / "api.html").read_text("utf-8")
-    assert "keras_gan.gan.GAN" in api and "Goodfellow 2014, Algorithm 1" in api
+    assert "keras_gan.games.gan.GAN" in api and "Goodfellow 2014, Algorithm 1" in api
 
 
 @pytest.mark.slow
@@ -287,18 +287,18 @@ def test_the_objective_of_the_docs_is_added_by_its_diff(monkeypatch, cli):
     """Its losses are those that the page says, and the page's command runs."""
     (diff,) = blocks("extend", "diff")
     module = types.ModuleType("changed_objectives")
-    changed = applied(diff, Path(objectives.__file__).read_text("utf-8"))
+    changed = applied(diff, Path(losses.__file__).read_text("utf-8"))
     exec(compile(changed, "objectives.py", "exec"), vars(module))
     import tensorflow as tf
 
     real, fake = tf.constant([-5, 1.4, 12.5, 2.7]), tf.constant([10, 4.4, -5.5, 3.6])
     game = module.get("total_variation")
-    losses = game.generator_loss(real, fake), game.discriminator_loss(real, fake)
+    both = game.generator_loss(real, fake), game.discriminator_loss(real, fake)
     said = [float(n) for n in re.findall(r"-?0\.\d{7,}", (DOCS / "extend.md").read_text())]
-    assert [float(loss) for loss in losses] == pytest.approx(said, abs=1e-7)
+    assert [float(loss) for loss in both] == pytest.approx(said, abs=1e-7)
 
     for name in ("OBJECTIVES", "Objective"):
-        monkeypatch.setattr(objectives, name, getattr(module, name))
+        monkeypatch.setattr(losses, name, getattr(module, name))
     (command,) = of_page("extend")
     result = cli(*shlex.split(command)[1:], *QUICK, "--epochs=1")
     assert result.exit_code == 0, result.stderr

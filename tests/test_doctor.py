@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from keras_gan import doctor
+from keras_gan.apps import doctor
 from keras_gan.data import tfds
 
 

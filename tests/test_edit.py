@@ -8,9 +8,10 @@ import pytest
 from conftest import everything
 from PIL import Image
 
-from keras_gan import load, sampling
-from keras_gan.inversion import editing
-from keras_gan.inversion.search import Found
+from keras_gan import load
+from keras_gan.apps.inversion import editing
+from keras_gan.apps.inversion.search import Found
+from keras_gan.runs import sampling
 
 QUICK = ("--search-steps=10", "--restarts=2")
 

@@ -6,9 +6,10 @@ import pytest
 import tensorflow as tf
 from test_gan import IMAGES, LABELS, equal, small, values
 
-from keras_gan import engine
-from keras_gan.engine import RoundsProgram, Schedule, choose_jit
-from keras_gan.errors import DataError, RunError
+from keras_gan.engine import programs
+from keras_gan.engine.programs import RoundsProgram, choose_jit
+from keras_gan.engine.schedule import SHUFFLE, Schedule
+from keras_gan.utils.errors import DataError, RunError
 
 PIXELS = np.round((IMAGES + 1) * 127.5).astype(np.uint8)
 
@@ -51,7 +52,7 @@ def test_the_order_is_a_function_of_seed_and_iteration_alone():
 
 def rows_by_definition(schedule, epoch, call):
     """A call's rows, cut from an order that is drawn for it alone."""
-    seed = tf.constant([schedule.seed ^ engine._SHUFFLE, epoch], tf.int64)
+    seed = tf.constant([schedule.seed ^ SHUFFLE, epoch], tf.int64)
     order = tf.random.experimental.stateless_shuffle(tf.range(schedule.num_samples), seed).numpy()
     size = schedule.steps_per_call * schedule.rows_per_round
     rows = order[call * size : (call + 1) * size]
@@ -131,7 +132,7 @@ def test_a_call_equals_train_step_on_the_rows_it_was_given():
     rows = np.arange(24).reshape(3, 8)[::-1].astype(np.int32)
     logs = program(iter([(tf.constant(rows), tf.constant(2))]))
     step = tf.function(by_hand.train_step, autograph=False)
-    with engine.graphs_as_written():
+    with programs.graphs_as_written():
         for row in rows[:2]:  # the third does not count
             expected = step(tf.constant(PIXELS[row]))
     assert equal(values(gan), values(by_hand))
@@ -193,4 +194,4 @@ def test_xla_is_chosen_for_dense_networks_on_a_cpu():
     assert chosen(False, dense) is False
     assert chosen(True, convolutional) is True
     plain = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Conv2DTranspose(1, 3)])
-    assert engine.choose_jit("auto", plain) is False
+    assert programs.choose_jit("auto", plain) is False

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from keras_gan.data import Source
-from keras_gan.errors import EvaluationError
 from keras_gan.evaluation import metrics, report
 from keras_gan.evaluation.cache import Cache
 from keras_gan.evaluation.evidence import Evidence
 from keras_gan.evaluation.extractors import Extractor
+from keras_gan.utils.errors import EvaluationError
 
 RNG = np.random.default_rng(0)
 NAMES = ("cat", "dog")

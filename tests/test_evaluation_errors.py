@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from keras_gan.errors import EvaluationError, KerasGanError
 from keras_gan.evaluation.classifier_score import classifier_score, label_accuracy, sure_share
 from keras_gan.evaluation.energy import energy_distance, median_nearest
 from keras_gan.evaluation.frechet import Moments, frechet_distance, moments_distance
@@ -12,6 +11,7 @@ from keras_gan.evaluation.modes import class_coverage, class_shares, mixture_cov
 from keras_gan.evaluation.neighbours import distance_ratio, memorisation, nearest
 from keras_gan.evaluation.parzen import log_likelihood, parzen
 from keras_gan.evaluation.prdc import prdc
+from keras_gan.utils.errors import EvaluationError, KerasGanError
 
 GOOD = np.random.default_rng(0).random((40, 3))
 PAIRS = {

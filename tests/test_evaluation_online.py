@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from conftest import real_data
 
-from keras_gan import checkpoints, load, load_config, networks, sampling, training
+from keras_gan import load, load_config, networks, training
 from keras_gan.config import DataConfig, override
 from keras_gan.data import load_source
 from keras_gan.data.densities import DENSITIES
-from keras_gan.errors import EvaluationError, KerasGanWarning, RunError
 from keras_gan.evaluation.diversity import Reference, diversity, flat
 from keras_gan.evaluation.held_out import held_out_gap
 from keras_gan.evaluation.modes import MOST_MISPLACED
+from keras_gan.runs import checkpoints, sampling
+from keras_gan.utils.errors import EvaluationError, KerasGanWarning, RunError
 
 RNG = np.random.default_rng(0)
 
@@ -128,8 +129,8 @@ def test_the_gap_of_equal_distributions_is_none():
 
 
 def test_the_gap_of_two_gaussians_is_their_divergence():
-    from keras_gan.theory.divergences import Grid, jensen_shannon
-    from keras_gan.theory.mixtures import Mixture
+    from keras_gan.evaluation.densities.divergences import Grid, jensen_shannon
+    from keras_gan.evaluation.densities.mixtures import Mixture
 
     grid = Grid.around(Mixture(np.array([[0.0], [2.0]]), 1.0))
     densities = [Mixture(np.array([[m]]), 1.0).log_density(grid.centres[:, None]) for m in (0, 2)]

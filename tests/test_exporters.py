@@ -18,8 +18,7 @@ import yaml
 from conftest import everything
 from packaging.requirements import Requirement
 
-from keras_gan import latents, load, networks, sampling
-from keras_gan.errors import ConfigError, ExportError, KerasGanWarning, RunError
+from keras_gan import load, networks
 from keras_gan.exporters import (
     FORMATS,
     card,
@@ -33,7 +32,10 @@ from keras_gan.exporters import (
 )
 from keras_gan.exporters import onnx as onnx_exporter
 from keras_gan.exporters.generator import PARITY_BATCHES, Generator
-from keras_gan.pictures import to_uint8
+from keras_gan.games import latents
+from keras_gan.runs import sampling
+from keras_gan.utils.errors import ConfigError, ExportError, KerasGanWarning, RunError
+from keras_gan.utils.image_grids import to_uint8
 
 NAMES = tuple("abcdefghij")
 FAMILIES = {
@@ -753,7 +755,9 @@ def test_the_cards_picture_has_at_most_ten_columns(
     monkeypatch.setattr(card, "text", lambda *_: "")
     monkeypatch.setattr(publish.sampling, "run_batched", lambda network, arrays: arrays)
     monkeypatch.setattr(
-        publish.pictures, "write_samples", lambda path, arrays, others, n: seen.update(arrays, n=n)
+        publish.image_grids,
+        "write_samples",
+        lambda path, arrays, others, n: seen.update(arrays, n=n),
     )
     made = dataclasses.replace(Generator.of(load(plain_run)), class_names=names)
     publish._describe(load(plain_run), made, {}, tmp_path)

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import networks, objectives, penalties
-from keras_gan.batches import as_float
-from keras_gan.errors import ConfigError
-from keras_gan.gan import GAN
+from keras_gan import networks
+from keras_gan.games import losses, regularizers
+from keras_gan.games.gan import GAN
+from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.pixels import as_float
 
 SHAPE = (8, 8, 1)
 RNG = np.random.default_rng(0)
@@ -317,8 +318,8 @@ PRECISIONS = ["float32", "mixed_float16", "mixed_bfloat16"]
 @pytest.mark.parametrize("precision", PRECISIONS)
 @pytest.mark.parametrize(
     ("objective", "penalty"),
-    [(objective, None) for objective in objectives.OBJECTIVES]
-    + [("non_saturating", penalty) for penalty in penalties.PENALTIES],
+    [(objective, None) for objective in losses.OBJECTIVES]
+    + [("non_saturating", penalty) for penalty in regularizers.PENALTIES],
 )
 def test_every_objective_and_penalty_trains_in_every_precision(precision, objective, penalty):
     table = {penalty: {"weight": 0.1}} if penalty else {}

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from conftest import QUICK
 
-from keras_gan import checkpoints, load_config, training
-from keras_gan.callbacks import Health
+from keras_gan import load_config, training
 from keras_gan.config import override
-from keras_gan.errors import DivergedError, KerasGanWarning
-from keras_gan.runs import load
+from keras_gan.runs import checkpoints, load
+from keras_gan.training.callbacks import Health
+from keras_gan.utils.errors import DivergedError, KerasGanWarning
 
 SMALL = {
     "network.generator.hidden": [16, 16],
@@ -134,10 +134,10 @@ def test_only_a_long_victory_is_told_and_each_once(watched):
 
 
 def test_a_critics_scores_are_no_victory(watched):
-    from keras_gan import objectives
+    from keras_gan.games import losses
 
     gan, run = watched
-    before, gan.objective = gan.objective, objectives.get("wasserstein")
+    before, gan.objective = gan.objective, losses.get("wasserstein")
     try:
         watch = health(gan, run)
         with warnings.catch_warnings():

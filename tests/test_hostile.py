@@ -15,7 +15,7 @@ from PIL import Image
 
 from keras_gan.config import DataConfig, load_config, override, parse_assignments
 from keras_gan.data import arrays, load_source, picture_files
-from keras_gan.errors import ConfigError, DataError
+from keras_gan.utils.errors import ConfigError, DataError
 
 SIDE = 50_000
 
@@ -24,7 +24,7 @@ CHILD = """
 import re, resource, sys
 from keras_gan.config import DataConfig
 from keras_gan.data import load_source
-from keras_gan.errors import KerasGanError
+from keras_gan.utils.errors import KerasGanError
 now = int(re.search(r"VmSize:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
 resource.setrlimit(resource.RLIMIT_AS, (now + int(sys.argv[2]),) * 2)
 try:

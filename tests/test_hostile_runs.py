@@ -12,10 +12,9 @@ import numpy as np
 import pytest
 from tensorboard.summary.writer.record_writer import masked_crc32c
 
-from keras_gan import rows
-from keras_gan.checkpoints import STATE, SUMS, list_checkpoints
-from keras_gan.errors import RunError
-from keras_gan.runs import Run
+from keras_gan.runs import Run, logs
+from keras_gan.runs.checkpoints import STATE, SUMS, list_checkpoints
+from keras_gan.utils.errors import RunError
 
 
 @pytest.fixture
@@ -112,9 +111,9 @@ def test_logs_that_are_pipes_are_neither_read_nor_written(run):
         os.mkfifo(run / name)
     assert Run(run).metrics() == []
     for touch in (
-        lambda: rows.RowWriter(run),  # as `evaluate` does
-        lambda: rows.drop_rows_after(run / "metrics.jsonl", 1),  # as a resume does
-        lambda: rows.drop_events_after(run / "tensorboard", 1),
+        lambda: logs.RowWriter(run),  # as `evaluate` does
+        lambda: logs.drop_rows_after(run / "metrics.jsonl", 1),  # as a resume does
+        lambda: logs.drop_events_after(run / "tensorboard", 1),
     ):
         with pytest.raises(OSError, match=r"Not a regular file|No such device"):
             touch()
@@ -126,7 +125,7 @@ def test_zeros_in_an_event_file_are_no_events(run):
     whole = events.read_bytes()
     os.truncate(events, 2**40)  # sparse
     began = time.perf_counter()
-    rows.drop_events_after(run / "tensorboard", 10**9)
+    logs.drop_events_after(run / "tensorboard", 10**9)
     assert time.perf_counter() - began < 10
     assert events.read_bytes() == whole
 
@@ -141,7 +140,7 @@ def test_an_event_that_says_it_is_huge_ends_its_file(run):
     events.write_bytes(whole + header + whole)
     os.truncate(events, 2**41)  # sparse: there is as much as it says
     began = time.perf_counter()
-    rows.drop_events_after(run / "tensorboard", 10**9)
+    logs.drop_events_after(run / "tensorboard", 10**9)
     assert events.read_bytes() == whole
     assert time.perf_counter() - began < 10
 
@@ -234,7 +233,7 @@ def test_networks_that_would_fill_the_memory_layer_by_layer(run):
     lines = [line for line in text.splitlines() if not line.strip().startswith("- 16")]
     joined = "\n".join(lines).replace("hidden:", f"hidden: [{layers}]")
     (run / "config.yaml").write_text(joined)
-    from keras_gan.errors import ConfigError
+    from keras_gan.utils.errors import ConfigError
 
     began = time.perf_counter()
     with pytest.raises(ConfigError, match="The networks do not fit into memory: they take"):

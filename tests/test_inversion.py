@@ -11,15 +11,16 @@ import pytest
 from conftest import ROOT, everything
 from PIL import Image
 
-from keras_gan import load, sampling
-from keras_gan.errors import RunError
-from keras_gan.gan import GAN
-from keras_gan.inversion import figures
-from keras_gan.inversion.operators import Downsample, Identity, Mask, Noise
-from keras_gan.inversion.priors import PRIORS
-from keras_gan.inversion.search import Settings, _Program, posterior, search
-from keras_gan.latents import DISTRIBUTIONS, UNIFORM_BOUND
-from keras_gan.pictures import to_uint8
+from keras_gan import load
+from keras_gan.apps.inversion.operators import Downsample, Identity, Mask, Noise
+from keras_gan.apps.inversion.priors import PRIORS
+from keras_gan.apps.inversion.search import Settings, _Program, posterior, search
+from keras_gan.evaluation import inversion_scores
+from keras_gan.games.gan import GAN
+from keras_gan.games.latents import DISTRIBUTIONS, UNIFORM_BOUND
+from keras_gan.runs import sampling
+from keras_gan.utils.errors import RunError
+from keras_gan.utils.image_grids import to_uint8
 
 SHAPE, DIM = (4, 4, 1), 3
 RANDOM = np.random.default_rng(0)
@@ -156,7 +157,7 @@ def test_an_image_does_not_depend_on_those_beside_it(monkeypatch):
     images = made(RANDOM.normal(size=(7, DIM)))
     masks = Mask(RANDOM.uniform(size=(7, 4, 4)) < 0.6)
     together = search(linear_gan(), images, masks)
-    monkeypatch.setattr("keras_gan.inversion.search._MOST_ROWS", 20)  # two images of 8 starts
+    monkeypatch.setattr("keras_gan.apps.inversion.search._MOST_ROWS", 20)  # two images of 8 starts
     apart = search(linear_gan(), images, masks)
     # Sums within a batch of another size have another order.
     assert np.allclose(together.latents, apart.latents, atol=1e-4)
@@ -171,7 +172,7 @@ def test_what_is_not_finite_is_told():
 
 def test_blocks_of_rows_are_of_one_shape(monkeypatch):
     """Five images, two a block: the third block is filled up, and nothing compiled for it."""
-    monkeypatch.setattr("keras_gan.inversion.search._MOST_ROWS", 16)
+    monkeypatch.setattr("keras_gan.apps.inversion.search._MOST_ROWS", 16)
     traced, energies = [], _Program._energies
 
     def traces(self, latent, *others):
@@ -193,16 +194,16 @@ def test_a_start_that_is_given_is_used():
 
 def test_figures_have_the_values_that_are_known():
     black, white = (np.full((1, 16, 16, 1), v, np.float32) for v in (-1, 1))
-    assert figures.mse(white, black).tolist() == [1.0]
-    assert figures.psnr(figures.mse(white, white)).tolist() == [100.0]
+    assert inversion_scores.mse(white, black).tolist() == [1.0]
+    assert inversion_scores.psnr(inversion_scores.mse(white, white)).tolist() == [100.0]
     grey = np.full((1, 16, 16, 1), -0.8, np.float32)  # 0.1 above black
-    assert np.allclose(figures.psnr(figures.mse(grey, black)), 20.0)
-    assert np.allclose(figures.ssim(white, white), 1.0)
+    assert np.allclose(inversion_scores.psnr(inversion_scores.mse(grey, black)), 20.0)
+    assert np.allclose(inversion_scores.ssim(white, white), 1.0)
     half = np.where(np.arange(16)[:, None] < 8, white[..., 0], black[..., 0])[..., None]
     weights = (np.arange(16) < 8)[None, :, None, None]
-    assert figures.mse(half, black, weights).tolist() == [1.0]
+    assert inversion_scores.mse(half, black, weights).tolist() == [1.0]
     small = np.zeros((2, 8, 8, 1), np.float32)
-    assert figures.ssim(small, small).tolist() == [1.0, 1.0]
+    assert inversion_scores.ssim(small, small).tolist() == [1.0, 1.0]
 
 
 # ------------------------------------------------------------------------ `invert`
@@ -247,7 +248,7 @@ def test_samples_of_the_run_are_found_again(conditional_run, cli):
     assert cli("invert", conditional_run, "in", *labels).exit_code == 0
     told = json.loads(Path("inverted/invert.json").read_text())
     assert [row["label"] for row in told["images"]] == ["0", "1", "2", "3"]
-    apart = figures.psnr(figures.mse(others["samples"], drawn["samples"])).mean()
+    apart = inversion_scores.psnr(inversion_scores.mse(others["samples"], drawn["samples"])).mean()
     assert told["mean"]["psnr"] > apart + 10  # what the prior takes away is less than that
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan.layers import (
+from keras_gan.networks.layers import (
     ConditionalBatchNormalization,
     Dropout,
     FourierFeatures,

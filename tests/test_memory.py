@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_gan import load_config, memory, networks, training
-from keras_gan.gan import GAN
+from keras_gan import load_config, networks, training
+from keras_gan.games.gan import GAN
+from keras_gan.training import memory
 
 
 def players(policy="float32"):

@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 from keras_gan import networks
-from keras_gan.errors import ConfigError
-from keras_gan.layers import FourierFeatures
 from keras_gan.networks import resnet
+from keras_gan.networks.layers import FourierFeatures
+from keras_gan.utils.errors import ConfigError
 
 SHAPES = [(28, 28, 1), (32, 32, 3), (64, 64, 3)]
 #: Small options, so that the table is quick.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import objectives
-from keras_gan.errors import ConfigError
+from keras_gan.games import losses
+from keras_gan.utils.errors import ConfigError
 
 REAL = [-5.0, 1.4, 12.5, 2.7]
 FAKE = [10.0, 4.4, -5.5, 3.6]
@@ -23,30 +23,30 @@ GOLDEN = {
 }
 
 
-def losses(objective, real, fake):
+def both(objective, real, fake):
     return objective.generator_loss(real, fake), objective.discriminator_loss(real, fake)
 
 
 def test_every_objective_has_golden_values():
-    assert set(GOLDEN) == set(objectives.OBJECTIVES)
+    assert set(GOLDEN) == set(losses.OBJECTIVES)
 
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_golden_values(name):
-    got = losses(objectives.get(name), tf.constant(REAL), tf.constant(FAKE))
+    got = both(losses.get(name), tf.constant(REAL), tf.constant(FAKE))
     np.testing.assert_allclose(got, GOLDEN[name], rtol=2e-6)
 
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_patch_logits_give_the_same_as_flat_ones(name):
     real, fake = (tf.reshape(tf.constant(x), (1, 2, 2, 1)) for x in (REAL, FAKE))
-    np.testing.assert_allclose(losses(objectives.get(name), real, fake), GOLDEN[name], rtol=2e-6)
+    np.testing.assert_allclose(both(losses.get(name), real, fake), GOLDEN[name], rtol=2e-6)
 
 
 @pytest.mark.parametrize("name", GOLDEN)
 def test_float16_logits_give_float32_losses(name):
     real, fake = (tf.constant(x, tf.float16) for x in (REAL, FAKE))
-    got = losses(objectives.get(name), real, fake)
+    got = both(losses.get(name), real, fake)
     assert {loss.dtype for loss in got} == {tf.float32}
     # The inputs are rounded to 11 bits; the arithmetic is not.
     np.testing.assert_allclose(got, GOLDEN[name], rtol=2e-3)
@@ -55,11 +55,11 @@ def test_float16_logits_give_float32_losses(name):
 @pytest.mark.parametrize("name", GOLDEN)
 @pytest.mark.parametrize("value", [50.0, -50.0])
 def test_finite_with_finite_gradients_at_the_extremes(name, value):
-    objective = objectives.get(name)
+    objective = losses.get(name)
     real, fake = tf.fill((4, 1), value), tf.fill((4, 1), -value)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch([real, fake])
-        generator_loss, discriminator_loss = losses(objective, real, fake)
+        generator_loss, discriminator_loss = both(objective, real, fake)
     gradients = [
         tape.gradient(generator_loss, fake),
         tape.gradient(discriminator_loss, real),
@@ -69,9 +69,9 @@ def test_finite_with_finite_gradients_at_the_extremes(name, value):
         assert np.isfinite(tensor.numpy()).all()
 
 
-@pytest.mark.parametrize("name", [n for n in GOLDEN if not objectives.get(n).uses_real_logits])
+@pytest.mark.parametrize("name", [n for n in GOLDEN if not losses.get(n).uses_real_logits])
 def test_generator_loss_takes_none_where_it_needs_no_real_logits(name):
-    got = objectives.get(name).generator_loss(None, tf.constant(FAKE))
+    got = losses.get(name).generator_loss(None, tf.constant(FAKE))
     np.testing.assert_allclose(got, GOLDEN[name][0], rtol=2e-6)
 
 
@@ -87,7 +87,7 @@ def test_generator_loss_takes_none_where_it_needs_no_real_logits(name):
     ],
 )
 def test_the_optimum_is_the_value_at_equal_distributions(name, logit):
-    objective = objectives.get(name)
+    objective = losses.get(name)
     logits = tf.fill((3, 1), logit)  # the best D against p_g = p_data is constant
     np.testing.assert_allclose(
         -objective.discriminator_loss(logits, logits), objective.optimum, rtol=1e-6, atol=1e-7
@@ -97,13 +97,13 @@ def test_the_optimum_is_the_value_at_equal_distributions(name, logit):
 def test_value_function_is_minus_the_discriminator_loss_of_the_2014_games():
     real, fake = tf.constant(REAL), tf.constant(FAKE)
     for name in ("minimax", "non_saturating"):
-        loss = objectives.get(name).discriminator_loss(real, fake)
-        np.testing.assert_allclose(objectives.value_function(real, fake), -loss, rtol=1e-6)
+        loss = losses.get(name).discriminator_loss(real, fake)
+        np.testing.assert_allclose(losses.value_function(real, fake), -loss, rtol=1e-6)
 
 
 def test_value_function_at_zero_logits_is_minus_log_4():
     zeros = tf.zeros((5, 1))
-    np.testing.assert_allclose(objectives.value_function(zeros, zeros), -math.log(4), rtol=1e-6)
+    np.testing.assert_allclose(losses.value_function(zeros, zeros), -math.log(4), rtol=1e-6)
 
 
 def test_one_sided_label_smoothing_against_cross_entropy():
@@ -112,14 +112,14 @@ def test_one_sided_label_smoothing_against_cross_entropy():
     expected = tf.reduce_mean(
         tf.nn.sigmoid_cross_entropy_with_logits(tf.fill(real.shape, target), real)
     ) + tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(tf.zeros_like(fake), fake))
-    smoothed = objectives.get("non_saturating", label_smoothing=0.1)
+    smoothed = losses.get("non_saturating", label_smoothing=0.1)
     np.testing.assert_allclose(smoothed.discriminator_loss(real, fake), expected, rtol=1e-6)
-    plain = objectives.get("non_saturating")
+    plain = losses.get("non_saturating")
     assert smoothed.generator_loss(None, fake) == plain.generator_loss(None, fake)
 
 
 def test_relativistic_log_odds_ignore_a_common_constant():
-    objective = objectives.get("relativistic")
+    objective = losses.get("relativistic")
     real, fake = tf.constant(REAL), tf.constant(FAKE)
     shifted = objective.log_odds(real + 7.0, fake + 7.0)
     np.testing.assert_allclose(shifted, objective.log_odds(real, fake), atol=1e-5)
@@ -129,9 +129,9 @@ def test_relativistic_log_odds_ignore_a_common_constant():
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: objectives.get("hing"), "Did you mean `hinge`"),
-        (lambda: objectives.get("hinge", margin=2.0), "margin"),
-        (lambda: objectives.get("minimax", label_smoothing=1.0), r"\[0, 1\)"),
+        (lambda: losses.get("hing"), "Did you mean `hinge`"),
+        (lambda: losses.get("hinge", margin=2.0), "margin"),
+        (lambda: losses.get("minimax", label_smoothing=1.0), r"\[0, 1\)"),
     ],
 )
 def test_wrong_names_and_options_are_named(call, said):

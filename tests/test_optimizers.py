@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from keras_gan import load_config, optimizers
-from keras_gan.errors import ConfigError
-from keras_gan.optimizers import AnnealedSGD
+from keras_gan import load_config
+from keras_gan.games import optimizers
+from keras_gan.games.optimizers import AnnealedSGD
+from keras_gan.utils.errors import ConfigError
 
 
 def test_annealed_sgd_by_hand():

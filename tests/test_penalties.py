@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import penalties
-from keras_gan.errors import ConfigError
-from keras_gan.penalties import PENALTIES, Penalty
+from keras_gan.games import regularizers
+from keras_gan.games.regularizers import PENALTIES, Penalty
+from keras_gan.utils.errors import ConfigError
 
 SEED = tf.constant([1, 2], tf.int32)
 WEIGHTS = tf.constant([[3.0], [4.0]])  # norm 5
@@ -24,7 +24,7 @@ def quadratic(images, labels):
 
 
 def test_gradient_penalty_of_a_linear_critic():
-    got = penalties.gradient_penalty(linear, REAL, FAKE, None, SEED)
+    got = regularizers.gradient_penalty(linear, REAL, FAKE, None, SEED)
     np.testing.assert_allclose(got, (5.0 - 1.0) ** 2, rtol=1e-6)
 
 
@@ -32,7 +32,7 @@ def test_gradient_penalty_looks_between_real_and_fake():
     """Real at -r, fake at +r on one axis: |grad| = 2|x^| with x^ uniform on [-r, r]."""
     r, n = 2.0, 20_000
     real, fake = tf.fill((n, 1), -r), tf.fill((n, 1), r)
-    got = penalties.gradient_penalty(quadratic, real, fake, None, SEED)
+    got = regularizers.gradient_penalty(quadratic, real, fake, None, SEED)
     expected = 4 * r**2 / 3 - 2 * r + 1  # E[(2|x|-1)^2] for |x| uniform on [0, r]
     np.testing.assert_allclose(got, expected, rtol=0.03)  # 4 standard errors at n = 20,000
 
@@ -45,7 +45,7 @@ def test_gradient_penalty_draws_one_epsilon_an_image():
         seen.append(images)
         return quadratic(images, labels)
 
-    penalties.gradient_penalty(spy, REAL, FAKE, None, SEED)
+    regularizers.gradient_penalty(spy, REAL, FAKE, None, SEED)
     epsilon = (seen[0] - FAKE) / (REAL - FAKE + 1e-20)
     for row, (real, fake) in zip(
         epsilon.numpy(), zip(REAL.numpy(), FAKE.numpy(), strict=True), strict=True
@@ -58,7 +58,7 @@ def test_gradient_penalty_draws_one_epsilon_an_image():
 def test_gradient_penalty_has_a_finite_gradient_where_the_critic_is_flat():
     slope = tf.Variable([[0.0], [0.0]])
     with tf.GradientTape() as tape:
-        loss = penalties.gradient_penalty(lambda x, y: x @ slope, REAL, FAKE, None, SEED)
+        loss = regularizers.gradient_penalty(lambda x, y: x @ slope, REAL, FAKE, None, SEED)
     assert np.isfinite(tape.gradient(loss, slope).numpy()).all()
 
 
@@ -116,4 +116,4 @@ def test_the_gradient_of_a_lazy_penalty_reaches_the_weights():
 )
 def test_wrong_penalties_are_named(table, said):
     with pytest.raises(ConfigError, match=said):
-        penalties.get(table)
+        regularizers.get(table)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_gan import pictures
+from keras_gan.utils import image_grids
 
 GREY = 128  # the lines between tiles
 
@@ -16,18 +16,18 @@ GREY = 128  # the lines between tiles
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 @pytest.mark.filterwarnings("error")
 def test_floats_become_bytes(value, wanted, kind):
-    found = pictures.to_uint8(np.full((2, 1), value, kind))
+    found = image_grids.to_uint8(np.full((2, 1), value, kind))
     assert (found.dtype, found.tolist()) == (np.uint8, [[wanted], [wanted]])
 
 
 def test_bytes_come_back_from_the_networks_scale_unchanged():
     every = np.arange(256, dtype=np.uint8)
-    assert np.array_equal(pictures.to_uint8(every.astype(np.float32) / 127.5 - 1), every)
+    assert np.array_equal(image_grids.to_uint8(every.astype(np.float32) / 127.5 - 1), every)
 
 
 def test_a_grid_lays_tiles_row_by_row_between_lines():
     images = np.stack([np.full((32, 40, 3), n, np.uint8) for n in (10, 20, 30)])
-    sheet = pictures.grid(images)  # 2 columns of the square
+    sheet = image_grids.grid(images)  # 2 columns of the square
     assert sheet.shape == (2 * 33 + 1, 2 * 41 + 1, 3)
     wanted = np.full(sheet.shape, GREY, np.uint8)
     wanted[1:33, 1:41], wanted[1:33, 42:82], wanted[34:66, 1:41] = 10, 20, 30
@@ -39,24 +39,24 @@ def test_a_grid_lays_tiles_row_by_row_between_lines():
     (6, 6, (1, 6)), (6, 1, (6, 1)), (7, 3, (3, 3)),
 ])  # fmt: skip
 def test_grids_are_square_or_as_wide_as_asked(count, columns, shape):
-    sheet = pictures.grid(np.zeros((count, 32, 32, 1), np.uint8), columns)
+    sheet = image_grids.grid(np.zeros((count, 32, 32, 1), np.uint8), columns)
     assert sheet.shape == (shape[0] * 33 + 1, shape[1] * 33 + 1, 1)
     assert (sheet == 0).sum() == count * 32 * 32
 
 
 def test_small_tiles_are_enlarged_by_whole_factors():
     image = np.array([[1, 2], [3, 4]], np.uint8)[None, :, :, None]
-    sheet = pictures.grid(image)
+    sheet = image_grids.grid(image)
     assert sheet.shape == (34, 34, 1)
     assert np.array_equal(sheet[1:33, 1:33, 0], np.kron(image[0, :, :, 0], np.ones((16, 16))))
-    assert pictures.grid(np.zeros((1, 8, 12, 1), np.uint8)).shape == (34, 50, 1)
-    assert pictures.grid(np.zeros((1, 28, 28, 1), np.uint8)).shape == (58, 58, 1)
+    assert image_grids.grid(np.zeros((1, 8, 12, 1), np.uint8)).shape == (34, 50, 1)
+    assert image_grids.grid(np.zeros((1, 28, 28, 1), np.uint8)).shape == (58, 58, 1)
 
 
 def test_points_of_a_plane_lie_where_they_belong():
     """y points up, x to the right; two points in a cell are black, one is half."""
     samples = np.array([[-1.0, -1.0], [-1.0, -1.0], [0.99, 0.99], [9.0, 9.0]])
-    drawn = pictures.points(samples, (-1.0, 1.0), size=4)
+    drawn = image_grids.points(samples, (-1.0, 1.0), size=4)
     wanted = np.full((4, 4, 1), 255)
     wanted[3, 0], wanted[0, 3] = 0, 127
     assert np.array_equal(drawn, wanted)
@@ -65,14 +65,14 @@ def test_points_of_a_plane_lie_where_they_belong():
 
 def test_points_of_a_line_are_a_histogram():
     samples = np.array([0.1] * 3 + [0.6] * 1)[:, None]
-    drawn = pictures.points(samples, (0.0, 1.0), size=4)
+    drawn = image_grids.points(samples, (0.0, 1.0), size=4)
     assert (drawn[..., 0] == 0).sum(axis=0).tolist() == [3, 0, 1, 0]
     assert (drawn[3, [0, 2]] == 0).all()  # bars stand on the ground
 
 
 @pytest.mark.parametrize("dim", [1, 2])
 def test_a_single_point_can_be_drawn(dim):
-    drawn = pictures.points(np.full((1, dim), 0.5), (0.5, 0.5), size=8)
+    drawn = image_grids.points(np.full((1, dim), 0.5), (0.5, 0.5), size=8)
     assert drawn.shape == (8, 8, 1)
     assert 0 < (drawn < 255).sum() < 64
 
@@ -80,14 +80,14 @@ def test_a_single_point_can_be_drawn(dim):
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("dim", [1, 2])
 def test_points_that_are_no_numbers_leave_the_sheet_white(dim):
-    assert (pictures.points(np.full((3, dim), np.nan), (-1.0, 1.0), size=8) == 255).all()
-    pictures.points(np.full((3, dim), np.nan), (np.nan, np.nan), size=8)
+    assert (image_grids.points(np.full((3, dim), np.nan), (-1.0, 1.0), size=8) == 255).all()
+    image_grids.points(np.full((3, dim), np.nan), (np.nan, np.nan), size=8)
 
 
 @pytest.mark.parametrize("channels, mode", [(1, "L"), (3, "RGB")])
 def test_a_png_holds_the_same_pixels(channels, mode, tmp_path):
     image = np.random.default_rng(0).integers(256, size=(5, 7, channels)).astype(np.uint8)
-    pictures.save_png(tmp_path / "new" / "a.png", image)
+    image_grids.save_png(tmp_path / "new" / "a.png", image)
     with Image.open(tmp_path / "new" / "a.png") as picture:
         assert (picture.mode, picture.format, picture.size) == (mode, "PNG", (7, 5))
         assert np.array_equal(np.asarray(picture).reshape(image.shape), image)

@@ -11,8 +11,8 @@ from test_networks import built
 from keras_gan import load, load_source, training
 from keras_gan.config import DataConfig
 from keras_gan.data.source import Source
-from keras_gan.errors import ConfigError, EvaluationError
 from keras_gan.evaluation import probe
+from keras_gan.utils.errors import ConfigError, EvaluationError
 
 RNG = np.random.default_rng(0)
 

@@ -2,7 +2,7 @@
 
 from conftest import QUICK
 
-from keras_gan.callbacks import profiler
+from keras_gan.training.callbacks import profiler
 
 
 def fit(cli, folder, *more):

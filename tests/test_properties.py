@@ -33,8 +33,8 @@ from keras_gan.config import (
 )
 from keras_gan.data import Source, load_source
 from keras_gan.data.source import part_of
-from keras_gan.errors import ConfigError, DataError, KerasGanError, RunError
 from keras_gan.runs import Run
+from keras_gan.utils.errors import ConfigError, DataError, KerasGanError, RunError
 
 COMMON = {
     "deadline": None,  # machines are busy now and then

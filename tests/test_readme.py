@@ -18,9 +18,9 @@ from conftest import PLAIN, is_a_test, real_data
 from PIL import Image
 
 from keras_gan import load
-from keras_gan.checkpoints import list_checkpoints
 from keras_gan.cli import main
 from keras_gan.config import recipe_names
+from keras_gan.runs.checkpoints import list_checkpoints
 
 README = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)

@@ -22,11 +22,11 @@ import tensorflow as tf
 from conftest import PROGRAM, QUICK, everything
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from keras_gan import checkpoints, load_config, locks, recovery, rows, training
-from keras_gan.callbacks import checkpointer
+from keras_gan import load_config, training
 from keras_gan.config import override
-from keras_gan.errors import DiskError, DivergedError, RunError
-from keras_gan.runs import Run, load
+from keras_gan.runs import Run, checkpoints, load, locks, logs, recovery
+from keras_gan.training.callbacks import checkpointer
+from keras_gan.utils.errors import DiskError, DivergedError, RunError
 
 #: Six epochs of 4 steps, a call each two; checkpoints at 0, 12 and 24.
 SETTINGS = {
@@ -170,7 +170,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_at_its_start(p
     made, folder = prepared
     checkpoints.load_newest(made.gan, folder)
     run = training.start(made, tmp_path / "run")
-    early = rows.RowWriter(run.path)
+    early = logs.RowWriter(run.path)
     with early.board.at(0):
         tf.summary.text("config", "written again when it starts")
     early.close()
@@ -187,15 +187,15 @@ def test_what_is_beyond_the_checkpoint_is_gone_and_the_rest_is_not(prepared, tmp
     gan.iteration.assign(4)
     for name in ("checkpoints", "samples", "tensorboard"):
         (tmp_path / name).mkdir()
-    writer = rows.RowWriter(tmp_path)
+    writer = logs.RowWriter(tmp_path)
     for step in (2, 4, 6):
         writer.write(step, {"x": step / 2})
         (tmp_path / "samples" / f"{step:09d}.png").write_bytes(b"")
     writer.close()
-    evaluation = rows.RowWriter(tmp_path)  # `keras-gan evaluate` of the checkpoint at 4
+    evaluation = logs.RowWriter(tmp_path)  # `keras-gan evaluate` of the checkpoint at 4
     evaluation.write(4, {"evaluation/fd": 1.0})
     evaluation.close()
-    later = rows.Board(tmp_path / "tensorboard")
+    later = logs.Board(tmp_path / "tensorboard")
     with later.at(6):
         tf.summary.image("samples", np.zeros((1, 2, 2, 1), np.uint8))
     later.close()
@@ -303,7 +303,7 @@ def test_a_full_disk_is_told_in_one_line(begin, tmp_path):
 
 #: `keras-gan`, without the look at the free space.
 FILLED = """
-from keras_gan import recovery
+from keras_gan.runs import recovery
 from keras_gan.cli import main
 recovery.check_space = lambda *_: None
 main(prog_name="keras-gan")
@@ -361,7 +361,7 @@ def test_too_little_room_is_told_before_anything_is_written(prepared, tmp_path, 
 HOLDER = """
 import errno, fcntl, os, sys, time
 from pathlib import Path
-from keras_gan import locks
+from keras_gan.runs import locks
 
 def no_flock(*_):
     raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
@@ -583,7 +583,7 @@ def test_a_row_after_a_torn_one_is_whole(whole, tmp_path):
     before = Run(path).metrics()
     with open(path / "metrics.jsonl", "a") as file:
         file.write('{"iteration": 25, "V')
-    writer = rows.RowWriter(path)
+    writer = logs.RowWriter(path)
     writer.write(24, {"evaluation/x": 1.0})
     writer.close()
     assert Run(path).metrics() == [*before, {"iteration": 24, "evaluation/x": 1.0}]

@@ -9,8 +9,8 @@ from conftest import everything
 from PIL import Image
 
 from keras_gan import load
-from keras_gan.inversion import images as loading
-from keras_gan.inversion import restoring
+from keras_gan.apps.inversion import images as loading
+from keras_gan.apps.inversion import restoring
 
 QUICK = ("--steps=5", "--restarts=2", "--samples=2")
 RANDOM = np.random.default_rng(1)

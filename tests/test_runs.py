@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from conftest import everything
 
-from keras_gan import __version__, files, runs
+from keras_gan import __version__, runs
 from keras_gan.config import Config, load_config, override
-from keras_gan.errors import ConfigError, RunError
-from keras_gan.runs import Run
+from keras_gan.runs import Run, directory
+from keras_gan.utils import files
+from keras_gan.utils.errors import ConfigError, RunError
 
 CONFIG = override(Config(), {"name": "small", "network.generator.hidden": [3, 3]})
 
@@ -124,7 +125,7 @@ def test_a_disk_that_fills_up_leaves_nothing(here, monkeypatch):
             raise OSError(28, "No space left on device")
         files.write_text(path, text)
 
-    monkeypatch.setattr(runs, "write_text", full)
+    monkeypatch.setattr(directory, "write_text", full)
     for path in ("new/deep/run", "other/run", "run"):
         with pytest.raises(RunError, match=f"Can't write {path}: No space left on device"):
             create(path)
@@ -141,7 +142,7 @@ def test_two_that_start_at_once_do_not_take_each_others_folder(here, monkeypatch
             shutil.copytree(first.path, path)  # the other one is quicker
         looked.append(path)
 
-    monkeypatch.setattr(runs, "check_new", look)
+    monkeypatch.setattr(directory, "check_new", look)
     mine = create()
     assert looked[0] != looked[1] == mine.path
     assert everything(looked[0]) == everything(first.path)

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from keras_gan import latents, load, sampling
-from keras_gan.errors import ConfigError
+from keras_gan import load
+from keras_gan.games import latents
+from keras_gan.runs import sampling
+from keras_gan.utils.errors import ConfigError
 
 
 @pytest.fixture(scope="module")

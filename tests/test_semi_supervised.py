@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from conftest import QUICK
 
-from keras_gan import load, load_source, sampling
+from keras_gan import load, load_source
 from keras_gan.config import DataConfig
 from keras_gan.data.few_labels import balanced_rows, with_few_labels
 from keras_gan.data.source import Source
-from keras_gan.errors import DataError
+from keras_gan.runs import sampling
+from keras_gan.utils.errors import DataError
 
 SEMI = (
     *QUICK,

@@ -18,10 +18,11 @@ import yaml
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format
 from serving_stand_in import StandIn, serving
 
-from keras_gan import client, load
-from keras_gan.errors import ConfigError
+from keras_gan import load
+from keras_gan.apps import client
 from keras_gan.exporters import export
 from keras_gan.exporters import serving as files
+from keras_gan.utils.errors import ConfigError
 
 ROOT = Path(__file__).parents[1]
 

@@ -16,14 +16,16 @@ from PIL import Image
 from test_gan import IMAGES, LABELS, equal, small, values
 from test_recovery import state, untimed
 
-from keras_gan import load_config, streaming, training
+from keras_gan import load_config, training
 from keras_gan.config import override
 from keras_gan.data import source as sources
-from keras_gan.engine import RoundsProgram, Schedule
-from keras_gan.errors import DataError, KerasGanWarning
-from keras_gan.replicas import Share
+from keras_gan.engine import readers
+from keras_gan.engine.programs import RoundsProgram
+from keras_gan.engine.readers import Reader
+from keras_gan.engine.replicas import Share
+from keras_gan.engine.schedule import Schedule
 from keras_gan.runs import Run
-from keras_gan.streaming import Reader
+from keras_gan.utils.errors import DataError, KerasGanWarning
 
 PIXELS = np.round((IMAGES + 1) * 127.5).astype(np.uint8)
 
@@ -70,7 +72,7 @@ def test_a_call_in_parts_is_the_call(jit, rounds, parts, monkeypatch):
         return values(trained(images, jit=jit, callbacks=[Logs()])), seen
 
     weights, logs = weights_and_logs(PIXELS)
-    monkeypatch.setattr(streaming, "BLOCK_BYTES", rounds * 8 * PIXELS[0].nbytes)
+    monkeypatch.setattr(readers, "BLOCK_BYTES", rounds * 8 * PIXELS[0].nbytes)
     reader = Reader(PIXELS)
     in_parts, logs_in_parts = weights_and_logs(reader)
     assert reader.parts == parts
@@ -168,9 +170,9 @@ def test_a_block_is_at_most_64_mebibytes_or_one_round(steps, rows, side, parts, 
 def test_arrays_stay_on_the_device_unless_they_are_large_or_should_not(monkeypatch):
     for bound, streamed in ((PIXELS.nbytes, False), (PIXELS.nbytes - 1, True)):
         monkeypatch.setattr(sources, "RESIDENT_BYTES", bound)
-        assert streaming.is_streamed("auto", PIXELS) is streamed
-        assert streaming.is_streamed(False, PIXELS) is False
-        assert streaming.is_streamed(True, PIXELS) is True
+        assert readers.is_streamed("auto", PIXELS) is streamed
+        assert readers.is_streamed(False, PIXELS) is False
+        assert readers.is_streamed(True, PIXELS) is True
 
 
 def test_the_smallest_gpu_counts(tmp_path, monkeypatch):
@@ -179,23 +181,23 @@ def test_the_smallest_gpu_counts(tmp_path, monkeypatch):
     tool.write_text("#!/bin/sh\necho 16384\necho 8192\necho '[N/A]'\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert streaming._gpu_memory() == 8192 * 2**20
+    assert readers._gpu_memory() == 8192 * 2**20
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["a GPU"])
-    assert not streaming.is_streamed("auto", PIXELS)
+    assert not readers.is_streamed("auto", PIXELS)
     tool.write_text("#!/bin/sh\necho 0\n")
-    assert streaming.is_streamed("auto", PIXELS)
-    assert not streaming.is_streamed(False, PIXELS)
+    assert readers.is_streamed("auto", PIXELS)
+    assert not readers.is_streamed(False, PIXELS)
     blocks = Reader(PIXELS)
     assert blocks.sizes(2, 8) == (3 + 2) * 2 * 8 * PIXELS[0].nbytes  # on the host, on the GPU
     tool.write_text("#!/bin/sh\nexit 9\n")
-    assert not streaming.is_streamed("auto", PIXELS)
+    assert not readers.is_streamed("auto", PIXELS)
     tool.write_text("#!/bin/sh\nexec sleep 60\n")
-    monkeypatch.setattr(streaming, "_PATIENCE", 0.2)
-    assert not streaming.is_streamed("auto", PIXELS)
+    monkeypatch.setattr(readers, "_PATIENCE", 0.2)
+    assert not readers.is_streamed("auto", PIXELS)
     tool.write_text("no program")
-    assert not streaming.is_streamed("auto", PIXELS)
+    assert not readers.is_streamed("auto", PIXELS)
     tool.unlink()
-    assert streaming._gpu_memory() >= 2**50
+    assert readers._gpu_memory() >= 2**50
 
 
 # ----------------------------------------------------- waiting, and what goes wrong
@@ -351,9 +353,11 @@ def test_a_folder_that_vanishes_ends_the_process_in_one_line(digits, tmp_path):
 
 SLOW_DISK = """
 import os, signal, sys, time, weakref
-from keras_gan import cli, errors, streaming
+from keras_gan import cli
+from keras_gan.utils import errors
+from keras_gan.engine import readers
 
-original, calls = streaming.tf.numpy_function, []
+original, calls = readers.tf.numpy_function, []
 
 
 def numpy_function(read, *rest):
@@ -373,7 +377,7 @@ def numpy_function(read, *rest):
     return original(late, *rest)
 
 
-streaming.tf.numpy_function = numpy_function
+readers.tf.numpy_function = numpy_function
 settings = ("data.stream=true", "training.steps_per_call=2", "training.epochs=100")
 cli.main(["fit", "digits", "--run-dir", sys.argv[2], *(f"--set={each}" for each in settings)])
 """

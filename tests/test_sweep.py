@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 from conftest import PROGRAM, QUICK
 
-from keras_gan import load, strict_yaml
+from keras_gan import load
+from keras_gan.apps.sweep import plan as plans
+from keras_gan.apps.sweep import processes, results
 from keras_gan.config import load_config, override, parse_assignments
-from keras_gan.errors import ConfigError
-from keras_gan.sweep import plan as plans
-from keras_gan.sweep import processes, results
+from keras_gan.utils import strict_yaml
+from keras_gan.utils.errors import ConfigError
 
 SMALL = {"training.epochs": 2, **parse_assignments(part.split("=", 1)[1] for part in QUICK)}
 

@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 from conftest import QUICK
 
-from keras_gan.callbacks.dashboard import CHARTS
+from keras_gan.training.callbacks.dashboard import CHARTS
 
 EPOCHS = 12  # more pictures than TensorBoard keeps by itself
 

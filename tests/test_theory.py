@@ -7,13 +7,14 @@ import pytest
 import tensorflow as tf
 from scipy import integrate, stats
 
-from keras_gan import networks, objectives
+from keras_gan import networks
 from keras_gan.data.densities import DENSITIES
-from keras_gan.errors import ConfigError
-from keras_gan.gan import GAN
-from keras_gan.theory import divergences, mixtures
-from keras_gan.theory.divergences import Grid
-from keras_gan.theory.mixtures import Mixture
+from keras_gan.evaluation.densities import divergences, mixtures
+from keras_gan.evaluation.densities.divergences import Grid
+from keras_gan.evaluation.densities.mixtures import Mixture
+from keras_gan.games import losses
+from keras_gan.games.gan import GAN
+from keras_gan.utils.errors import ConfigError
 
 NORMAL = Mixture(np.zeros((1, 1)), 1.0)
 OTHER = Mixture(np.array([[1.5]]), 0.7)
@@ -107,7 +108,7 @@ def test_jensen_shannon_is_0_for_equal_densities_and_log_2_at_most():
     apart = gaussian(-6, 0.1), gaussian(6, 0.1)
     assert divergences.jensen_shannon(*apart, GRID.width) == pytest.approx(math.log(2), rel=1e-6)
     assert divergences.optimal_value(math.log(2)) == pytest.approx(0, abs=1e-12)
-    assert divergences.optimal_value(0.0) == objectives.OPTIMAL_VALUE
+    assert divergences.optimal_value(0.0) == losses.OPTIMAL_VALUE
 
 
 def test_a_histogram_has_the_biases_that_its_docstring_says():
@@ -158,7 +159,7 @@ def value(shift=0.0):
     """V(D, G) with the logit of D* moved by `shift`, between N(0, 1) and OTHER."""
     real, fake = QUANTILES, 1.5 + 0.7 * QUANTILES
     real, fake = (log_ratio(x) + shift * np.sin(3 * x) for x in (real, fake))
-    return float(objectives.value_function(tf.constant(real), tf.constant(fake)))
+    return float(losses.value_function(tf.constant(real), tf.constant(fake)))
 
 
 def test_the_value_at_the_best_discriminator_is_2_jsd_minus_log_4():
@@ -183,7 +184,7 @@ def test_what_each_generator_descends_at_the_best_discriminator(objective, mean)
         x = m + 0.7 * real
         # The logit of D* between N(0, 1) and N(mean, 0.7^2), written out: fixed at `mean`.
         logit = -(x**2) / 2 + (x - mean) ** 2 / (2 * 0.7**2) + math.log(0.7)
-        loss = objectives.get(objective).generator_loss(None, logit)
+        loss = losses.get(objective).generator_loss(None, logit)
     gradient = float(tape.gradient(loss, m))
 
     def descended(mean):
@@ -204,7 +205,7 @@ def test_the_saturating_gradient_vanishes_where_the_discriminator_is_sure(logit)
         with tf.GradientTape() as tape:
             fake = tf.constant([logit])
             tape.watch(fake)
-            loss = objectives.get(name).generator_loss(None, fake)
+            loss = losses.get(name).generator_loss(None, fake)
         gradients[name] = float(tape.gradient(loss, fake)[0])
     assert gradients["minimax"] == pytest.approx(-1 / (1 + math.exp(-logit)), rel=1e-5)
     assert gradients["minimax"] / gradients["non_saturating"] == (
@@ -226,7 +227,7 @@ def test_the_conditional_value_is_the_mean_of_the_values_given_each_label():
             for g in generated.values()
         ]
     )
-    found = float(objectives.value_function(tf.constant(real), tf.constant(fake)))
+    found = float(losses.value_function(tf.constant(real), tf.constant(fake)))
     assert found == pytest.approx(expected, abs=2e-5)
 
 
@@ -239,8 +240,6 @@ def test_a_conditional_game_reports_the_value_of_its_players_given_the_labels():
     _, report = gan._discriminator_gradients(real, latent, labels, 0)
     fake = gan.generator({"latent": latent, "labels": labels})
     logits = [gan.discriminator({"images": x, "labels": labels}) for x in (real, fake)]
-    assert float(report["V(D,G)"]) == pytest.approx(
-        float(objectives.value_function(*logits)), rel=1e-5
-    )
+    assert float(report["V(D,G)"]) == pytest.approx(float(losses.value_function(*logits)), rel=1e-5)
     others = [gan.discriminator({"images": x, "labels": labels[::-1]}) for x in (real, fake)]
-    assert abs(float(objectives.value_function(*others) - report["V(D,G)"])) > 1e-5
+    assert abs(float(losses.value_function(*others) - report["V(D,G)"])) > 1e-5

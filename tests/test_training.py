@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import checkpoints, load, load_config, training
+from keras_gan import load, load_config, training
 from keras_gan.config import override, recipe_names
-from keras_gan.errors import ConfigError, RunError
-from keras_gan.rows import drop_rows_after, finite_or_null
-from keras_gan.runs import Run
+from keras_gan.runs import Run, checkpoints
+from keras_gan.runs.logs import drop_rows_after, finite_or_null
+from keras_gan.utils.errors import ConfigError, RunError
 
 RNG = np.random.default_rng(0)
 

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from browsing import browser_page, changed, served
 
-from keras_gan import load, sampling
-from keras_gan.errors import ExportError
+from keras_gan import load
 from keras_gan.exporters import web
+from keras_gan.runs import sampling
+from keras_gan.utils.errors import ExportError
 
 
 def test_the_folder_has_all_that_the_page_asks_for(conditional_run, web_runtime, cli):

@@ -14,8 +14,10 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_gan import checkpoints, cluster, training
+from keras_gan import training
 from keras_gan.cli import main
+from keras_gan.engine import cluster
+from keras_gan.runs import checkpoints
 
 
 class Death(keras.callbacks.Callback):

@@ -25,7 +25,7 @@ from keras_gan.cli.probe import probe
 from keras_gan.cli.sample import sample
 from keras_gan.cli.sweep import sweep
 from keras_gan.cli.theory import theory
-from keras_gan.errors import KerasGanError, KerasGanWarning, WorkerLostError
+from keras_gan.utils.errors import KerasGanError, KerasGanWarning, WorkerLostError
 
 _PREFIX = "KERAS_GAN"  # of variables of the environment
 

@@ -35,7 +35,7 @@ def import_tensorflow(strategy: str = "one") -> tf.distribute.Strategy:
     with _silenced():
         import tensorflow as tf
 
-        from keras_gan import strategies
+        from keras_gan.engine import strategies
 
         tf.get_logger().setLevel("ERROR")  # it warns of what Keras does
         # Python's own handler would wait until all workers have come.

@@ -13,7 +13,7 @@ import threading
 import click
 
 from keras_gan.cli.common import RunPath, checkpoint_option, import_tensorflow
-from keras_gan.errors import ConfigError, KerasGanError
+from keras_gan.utils.errors import ConfigError, KerasGanError
 
 
 @click.command()
@@ -42,8 +42,8 @@ def demo(model, checkpoint, host, port, in_browser) -> None:
 
         model = runs.load(model, checkpoint).path  # what fails, fails before TensorFlow comes
     import_tensorflow()
-    from keras_gan.demo import models
-    from keras_gan.demo.playground import Playground
+    from keras_gan.apps.demo import models
+    from keras_gan.apps.demo.playground import Playground
 
     opened = functools.partial(models.of_onnx, model)
     if not is_file:
@@ -56,7 +56,7 @@ def _serve(playground, host: str, port: int | None, in_browser: bool) -> None:
         prefix="keras-gan-demo-", ignore_cleanup_errors=True
     ) as folder:
         _prepare(host, folder)
-        from keras_gan.demo import page
+        from keras_gan.apps.demo import page
 
         click.echo(f"demo of {playground.model.title}; Ctrl-C ends it", err=True)
         blocks = page.build(playground)

@@ -19,7 +19,7 @@ def doctor(as_json) -> None:
     Versions, devices, XLA, the way to tensorflow-datasets, room on the disk; then trains for
     20 steps in a folder that is removed. Ends with 1 where something that training needs failed.
     """
-    from keras_gan import doctor
+    from keras_gan.apps import doctor
 
     import_tensorflow()
     failed = False

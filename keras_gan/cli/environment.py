@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from keras_gan.errors import suggestion
+from keras_gan.utils.errors import suggestion
 
 
 def name_variables(command: click.Command, prefix: str) -> None:

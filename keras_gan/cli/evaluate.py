@@ -21,7 +21,7 @@ from keras_gan.cli.common import (
     import_tensorflow,
     json_option,
 )
-from keras_gan.errors import ConfigError, KerasGanError
+from keras_gan.utils.errors import ConfigError, KerasGanError
 
 _PAGE = Path("comparison.html")
 

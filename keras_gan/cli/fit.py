@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from keras_gan import __version__
 from keras_gan.cli.common import data_dir_option, echo_warning, import_tensorflow
-from keras_gan.errors import ConfigError
+from keras_gan.utils.errors import ConfigError
 
 
 class Recipe(click.ParamType):
@@ -92,7 +92,7 @@ def _announce(strategy: str) -> bool:
     """Whether this process is the one that writes; says which of several workers it is."""
     if strategy != "multi-worker":
         return True
-    from keras_gan import cluster
+    from keras_gan.engine import cluster
 
     mine = cluster.from_environment()
     click.echo(f"{mine}: waiting for all of them", err=True)
@@ -100,7 +100,8 @@ def _announce(strategy: str) -> bool:
 
 
 def _resume(resume: str, epochs: int | None, strategy, writes, dry_run, profile) -> None:
-    from keras_gan import data, locks, runs
+    from keras_gan import data, runs
+    from keras_gan.runs import locks
 
     run = runs.newest() if resume == "latest" else runs.load(resume)
     data.located(run.config.data)
@@ -158,7 +159,8 @@ def _play(training, prepared, run, profile: bool) -> None:
         click.echo(f"  run        {run.path}", err=True)
         board = f"tensorboard --logdir {run.path.parent} --samples_per_plugin images=1000"
         click.echo(f"  watch      {board}", err=True)
-    from keras_gan import runs, signals
+    from keras_gan import runs
+    from keras_gan.utils import signals
 
     try:
         with signals.second_ends_process(), _profiled(prepared, run, profile) as profilers:
@@ -187,7 +189,7 @@ def _profiled(prepared, run, profile: bool) -> Iterator[list]:
     if not profile or run is None:
         yield []
         return
-    from keras_gan.callbacks import profiler
+    from keras_gan.training.callbacks import profiler
 
     if not profiler.viewer_is_installed():
         click.echo(f"  profile    needs its viewer: pip install {profiler.PACKAGE}", err=True)

@@ -17,7 +17,7 @@ from keras_gan.cli.common import (
     json_option,
     run_argument,
 )
-from keras_gan.errors import ConfigError
+from keras_gan.utils.errors import ConfigError
 
 _MOST_LINES = 20
 
@@ -99,9 +99,9 @@ def invert(
 
     opened = runs.load(run, checkpoint)
     import_tensorflow()
-    from keras_gan.inversion import folders, inverting
-    from keras_gan.inversion import images as loading
-    from keras_gan.inversion.search import Settings
+    from keras_gan.apps.inversion import folders, inverting
+    from keras_gan.apps.inversion import images as loading
+    from keras_gan.apps.inversion.search import Settings
 
     folders.check(out, inverting.REPORT)
     given = _loaded(loading.load(opened, images, data_dir))
@@ -179,8 +179,8 @@ def restore(
 
     opened = runs.load(run, checkpoint)
     import_tensorflow()
-    from keras_gan.inversion import folders, restoring
-    from keras_gan.inversion.search import Settings
+    from keras_gan.apps.inversion import folders, restoring
+    from keras_gan.apps.inversion.search import Settings
 
     folders.check(out, restoring.REPORT)
     settings = Settings(steps, restarts, seed)
@@ -260,8 +260,8 @@ def edit(
         raise ConfigError("Say where to: --towards-label, --to-image, or --plus and --minus.")
     opened = runs.load(run, checkpoint)
     import_tensorflow()
-    from keras_gan.inversion import editing, folders
-    from keras_gan.inversion.search import Settings
+    from keras_gan.apps.inversion import editing, folders
+    from keras_gan.apps.inversion.search import Settings
 
     folders.check(out, editing.REPORT)
     settings = Settings(search_steps, restarts, seed)

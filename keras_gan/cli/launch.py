@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from keras_gan import launching
-from keras_gan.errors import ConfigError
+from keras_gan.utils import launching
+from keras_gan.utils.errors import ConfigError
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

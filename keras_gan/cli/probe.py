@@ -14,7 +14,7 @@ from keras_gan.cli.common import (
     json_option,
     run_argument,
 )
-from keras_gan.errors import ConfigError
+from keras_gan.utils.errors import ConfigError
 
 
 @click.command()

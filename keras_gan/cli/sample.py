@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from keras_gan import reading
 from keras_gan.cli.common import checkpoint_option, import_tensorflow, run_argument
-from keras_gan.errors import ConfigError
+from keras_gan.utils import untrusted
+from keras_gan.utils.errors import ConfigError
 
 _MOST_COLUMNS = 20
 
@@ -69,9 +69,10 @@ def sample(
     run, checkpoint, count, seed, label, to_label, condition, interpolate, out, server
 ) -> None:
     """Draw samples from RUN (a run directory; by default the newest)."""
-    from keras_gan import pictures, runs
+    from keras_gan import runs
+    from keras_gan.utils import image_grids
 
-    pictures.check_path(out)
+    image_grids.check_path(out)
     if server is not None:
         others = run, interpolate, to_label, condition
         if checkpoint != "newest" or any(given is not None for given in others):
@@ -93,7 +94,7 @@ def sample(
         )
     asked = label if condition is None else _conditions(condition)
     import_tensorflow()
-    from keras_gan import sampling
+    from keras_gan.runs import sampling
 
     if to_label is not None:
         arrays = sampling.label_interpolation(opened, count, interpolate, label, to_label, seed)
@@ -102,13 +103,13 @@ def sample(
     else:
         arrays = sampling.sample(opened, count, seed, asked)
     columns = interpolate or _columns(arrays.get("labels"))
-    pictures.write_samples(out, arrays.pop("samples"), arrays, columns)
+    image_grids.write_samples(out, arrays.pop("samples"), arrays, columns)
     click.echo(str(out))
 
 
 def _conditions(path: Path) -> np.ndarray:
     try:
-        with reading.opened(path) as file:
+        with untrusted.opened(path) as file:
             return np.atleast_1d(np.load(file, allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
         reason = str(error).splitlines()[0].rstrip(".") if str(error) else "it is empty"
@@ -125,7 +126,8 @@ def _columns(labels: np.ndarray | None) -> int | None:
 
 def _from_server(url: str, count: int, seed: int, label: str | None, out: Path) -> None:
     """Writes what a server makes of the seeds `seed` to `seed + count - 1`."""
-    from keras_gan import client, pictures
+    from keras_gan.apps import client
+    from keras_gan.utils import image_grids
 
     if label is not None and not (label.isdecimal() and int(label) < 2**31):
         raise ConfigError(f"A server knows labels by their ids only. Received: {label}.")
@@ -142,5 +144,5 @@ def _from_server(url: str, count: int, seed: int, label: str | None, out: Path) 
             raise client.ServerError(f"{error} A model with classes needs --label ID.") from error
         raise
     arrays = {"seeds": seeds, **({} if labels is None else {"labels": labels})}
-    pictures.write_samples(out, images.astype(np.float32) / 127.5 - 1.0, arrays)
+    image_grids.write_samples(out, images.astype(np.float32) / 127.5 - 1.0, arrays)
     click.echo(str(out))

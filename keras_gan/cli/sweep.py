@@ -7,13 +7,7 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.common import (
-    echo_error,
-    echo_json,
-    echo_table,
-    import_tensorflow,
-    json_option,
-)
+from keras_gan.cli.common import echo_error, echo_json, echo_table, import_tensorflow, json_option
 
 
 @click.command()
@@ -34,8 +28,8 @@ def sweep(file, out, processes, dry_run, as_json) -> None:
     The same command goes on with a sweep that was stopped: finished runs stay as they are,
     interrupted ones are resumed. SWEEP.yaml is described in docs/sweep.md.
     """
-    from keras_gan.sweep import processes as module
-    from keras_gan.sweep import results
+    from keras_gan.apps.sweep import processes as module
+    from keras_gan.apps.sweep import results
 
     plan = _checked(file)
     if dry_run:
@@ -65,7 +59,7 @@ def sweep(file, out, processes, dry_run, as_json) -> None:
 
 def _checked(file: Path):
     """The plan, of which all is right that can be told without the data."""
-    from keras_gan.sweep import plan as plans
+    from keras_gan.apps.sweep import plan as plans
 
     plan = plans.read(file)
     import_tensorflow()

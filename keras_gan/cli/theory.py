@@ -9,7 +9,7 @@ import click
 
 from keras_gan.cli.common import import_tensorflow
 from keras_gan.cli.fit import Recipe
-from keras_gan.errors import ConfigError
+from keras_gan.utils.errors import ConfigError
 
 _OUT = click.option(
     "--out",
@@ -75,9 +75,9 @@ def games(objectives, recipe, assignments, offset, head_start, out) -> None:
                 "arguments: keras-gan theory games minimax hinge."
             )
     import_tensorflow()
-    from keras_gan import objectives as known
-    from keras_gan.theory import figures
-    from keras_gan.theory import games as module
+    from keras_gan.apps.theory import games as module
+    from keras_gan.evaluation.densities import figures
+    from keras_gan.games import losses as known
 
     names = list(dict.fromkeys(objectives)) or ["minimax", "non_saturating"]
     for name in names:
@@ -183,7 +183,8 @@ def discriminator(recipe, assignments, mean, stddev, rounds, out) -> None:
                 f"optimizer of its own: of a recipe it has {', '.join(_OF_DISCRIMINATOR)}."
             )
     import_tensorflow()
-    from keras_gan.theory import figures, fixed_generator
+    from keras_gan.apps.theory import fixed_generator
+    from keras_gan.evaluation.densities import figures
 
     outcome = fixed_generator.play(config, mean, stddev, rounds)
     figures.save(figures.moments([outcome.snapshot], outcome.data), out / "discriminator.png")

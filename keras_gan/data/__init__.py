@@ -15,10 +15,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keras_gan.config import DataConfig
-from keras_gan.data import arrays, densities, digits, folder, stacked, tfds
+from keras_gan.data import (
+    arrays,
+    densities,
+    digits,
+    folder,
+    stacked,
+    tfds,
+)
 from keras_gan.data.few_labels import with_few_labels
 from keras_gan.data.source import Source
-from keras_gan.errors import DataError
+from keras_gan.utils.errors import DataError
 
 __all__ = ["BUNDLED", "Source", "load_source", "located"]
 

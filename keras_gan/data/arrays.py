@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import reading
 from keras_gan.config import DataConfig
 from keras_gan.data.source import LARGEST_BYTES, Source, class_ids, part_of, to_size
-from keras_gan.errors import DataError
+from keras_gan.utils import untrusted
+from keras_gan.utils.errors import DataError
 
 #: Names under which the images and labels of a split are looked for.
 _IMAGES = ("images", "x", "arr_0", "data")
@@ -35,7 +35,7 @@ def load_npz(config: DataConfig) -> Source:
     """
     path = Path(config.name).expanduser()
     try:
-        with reading.opened(path) as file, zipfile.ZipFile(file) as archive:
+        with untrusted.opened(path) as file, zipfile.ZipFile(file) as archive:
             arrays = {name: _member(archive, entry) for name, entry in _wanted(archive).items()}
             names = [entry.filename.removesuffix(".npy") for entry in archive.infolist()]
     except Exception as error:  # zipfile, zlib and NumPy raise many kinds
@@ -223,7 +223,7 @@ def _read_idx(path: Path) -> np.ndarray:
     No more is unpacked than the sizes say, and nothing if they are absurd.
     """
     try:
-        with reading.opened(path) as packed:
+        with untrusted.opened(path) as packed:
             file = gzip.GzipFile(fileobj=packed) if path.suffix == ".gz" else packed
             zero, kind, rank = struct.unpack(">HBB", file.read(4))
             if zero or kind != 8 or not 1 <= rank <= 4:

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_gan.config import DataConfig
 from keras_gan.data.source import Source, part_of
-from keras_gan.errors import DataError
+from keras_gan.utils.errors import DataError
 
 SAMPLES = {"train": 100_000, "test": 10_000}
 

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from keras_gan.data.source import Source
-from keras_gan.errors import DataError
+from keras_gan.utils.errors import DataError
 
 #: The label of a sample whose class nobody is told.
 UNLABELLED = -1

@@ -18,7 +18,7 @@ from keras_gan.config import DataConfig
 from keras_gan.data import packs, picture_files
 from keras_gan.data.source import Source, fit_picture, is_streamed, part_of
 from keras_gan.data.stored import FileImages
-from keras_gan.errors import DataError
+from keras_gan.utils.errors import DataError
 
 EXTENSIONS = frozenset(
     [".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"]

@@ -27,8 +27,8 @@ from tqdm import tqdm
 
 from keras_gan.data.source import Source
 from keras_gan.data.stored import StoredImages
-from keras_gan.errors import DataError, DiskError
-from keras_gan.files import cache_root, disk_error, remove_temporaries, replaced_file
+from keras_gan.utils.errors import DataError, DiskError
+from keras_gan.utils.files import cache_root, disk_error, remove_temporaries, replaced_file
 
 _MARK = b"keras-gan pack 1"
 _END = struct.Struct(f"<Q{len(_MARK)}s")

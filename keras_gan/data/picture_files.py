@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from keras_gan import reading
+from keras_gan.utils import untrusted
 
 #: Decoders that may be chosen, by content, whatever the ending says: all of Pillow's would
 #: mean programs like Ghostscript too.
@@ -33,7 +33,7 @@ def opened(file: str | Path) -> Iterator[Image.Image]:
         OSError, ValueError: no picture, or a larger one than is allowed.
     """
     with contextlib.ExitStack() as stack:
-        content = stack.enter_context(reading.opened(file))
+        content = stack.enter_context(untrusted.opened(file))
         size = os.fstat(content.fileno()).st_size
         if size > LARGEST_FILE:
             raise ValueError(f"a file of more than {LARGEST_FILE // 2**20} MiB")

@@ -14,7 +14,7 @@ from keras_gan.config import DataConfig
 from keras_gan.data import packs
 from keras_gan.data.source import Source
 from keras_gan.data.stored import batch_of
-from keras_gan.errors import DataError, SplitError
+from keras_gan.utils.errors import DataError, SplitError
 
 
 class Records:

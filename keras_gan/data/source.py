@@ -14,7 +14,7 @@ from PIL import Image, ImageOps
 
 from keras_gan.config import DataConfig
 from keras_gan.data.stored import StoredImages, batch_of
-from keras_gan.errors import DataError, SplitError
+from keras_gan.utils.errors import DataError, SplitError
 
 _MEAN_OF = 60_000  # images at most, chosen at random
 

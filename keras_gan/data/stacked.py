@@ -9,7 +9,7 @@ import numpy as np
 from keras_gan.config import DataConfig
 from keras_gan.data import tfds
 from keras_gan.data.source import Source
-from keras_gan.errors import DataError
+from keras_gan.utils.errors import DataError
 
 OF = "mnist"
 ROUNDS = 2  # times that each image is in each channel: about as many stacks as PacGAN had

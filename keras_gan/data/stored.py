@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan.errors import DataError, KerasGanWarning
+from keras_gan.utils.errors import DataError, KerasGanWarning
 
 # The cores that this process may use, where the system tells.
 _CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

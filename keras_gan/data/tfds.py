@@ -24,7 +24,7 @@ from keras_gan.config import DataConfig
 from keras_gan.data import packs
 from keras_gan.data.records import Records
 from keras_gan.data.source import Source, is_streamed
-from keras_gan.errors import DataError
+from keras_gan.utils.errors import DataError
 
 PROBE = ("storage.googleapis.com", 443)  # where most data sets have a mirror
 PROBE_SECONDS = 3.0

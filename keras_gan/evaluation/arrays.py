@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from keras_gan.errors import EvaluationError
+from keras_gan.utils.errors import EvaluationError
 
 
 def matrix(

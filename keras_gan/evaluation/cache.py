@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan.data import Source
-from keras_gan.files import cache_root, replaced_file
+from keras_gan.utils.files import cache_root, replaced_file
 
 _VERSION = 2  # of what is kept; another one does not read it
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import rel_entr
 
-from keras_gan.errors import EvaluationError
 from keras_gan.evaluation.arrays import matrix, parts
+from keras_gan.utils.errors import EvaluationError
 
 
 def classifier_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float, float]:

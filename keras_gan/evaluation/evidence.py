@@ -9,10 +9,10 @@ from collections.abc import Callable
 import numpy as np
 
 from keras_gan.data import Source
-from keras_gan.errors import EvaluationError
 from keras_gan.evaluation.cache import Cache
 from keras_gan.evaluation.diversity import flat
 from keras_gan.evaluation.extractors import Extractor, as_unit
+from keras_gan.utils.errors import EvaluationError
 
 _PARZEN_SHARE = 6  # the last sixth of the training images validates, as 10,000 of MNIST's 60,000
 

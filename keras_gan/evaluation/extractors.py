@@ -20,9 +20,9 @@ from keras import layers
 
 from keras_gan.data import Source
 from keras_gan.data.source import to_size
-from keras_gan.errors import EvaluationError, suggestion
 from keras_gan.evaluation.cache import Cache, kept_or_not
-from keras_gan.files import replaced_file, write_text
+from keras_gan.utils.errors import EvaluationError, suggestion
+from keras_gan.utils.files import replaced_file, write_text
 
 _BATCH = 500
 _INCEPTION_SIZE = 299

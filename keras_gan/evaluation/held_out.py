@@ -12,9 +12,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import batches, players
-from keras_gan.errors import EvaluationError
-from keras_gan.objectives import value_function
+from keras_gan.games import batches, players
+from keras_gan.games.losses import value_function
+from keras_gan.utils.errors import EvaluationError
+from keras_gan.utils.pixels import as_float
 
 _LEAST = 60  # of what D sees at once, of either kind
 _BATCH = 128
@@ -101,7 +102,7 @@ def held_out_gap(
 
 
 def _packed(images: np.ndarray, count: int, packing: int) -> np.ndarray:
-    return batches.packed(batches.as_float(images[: count * packing]), packing).numpy()
+    return batches.packed(as_float(images[: count * packing]), packing).numpy()
 
 
 def _task(arrays, labels, part: slice, seed: int):

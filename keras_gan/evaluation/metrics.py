@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from keras_gan.data.densities import DENSITIES
-from keras_gan.errors import EvaluationError
 from keras_gan.evaluation import diversity as diversity_module
 from keras_gan.evaluation import neighbours as neighbours_module
 from keras_gan.evaluation import parzen as parzen_module
@@ -32,6 +31,7 @@ from keras_gan.evaluation.modes import (
     mixture_coverage,
 )
 from keras_gan.evaluation.prdc import prdc
+from keras_gan.utils.errors import EvaluationError
 
 _PARZEN_KERNELS, _FEW_KERNELS = 10_000, 1_000
 _DIVERSITY = 1_000  # as `fit` takes
@@ -384,7 +384,7 @@ def mixture(e: Evidence) -> list[Figure]:
 
 def divergence(e: Evidence) -> list[Figure]:
     """Jensen-Shannon divergence from a known density on the line, and V at the best D."""
-    from keras_gan.theory import divergences, mixtures
+    from keras_gan.evaluation.densities import divergences, mixtures
 
     if e.samples.shape[1] != 1:
         raise EvaluationError("The divergence is computed on the line only.")

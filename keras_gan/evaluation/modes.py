@@ -8,8 +8,8 @@ import numpy as np
 from scipy import stats
 from scipy.special import rel_entr
 
-from keras_gan.errors import EvaluationError
 from keras_gan.evaluation.arrays import check_widths, matrix
+from keras_gan.utils.errors import EvaluationError
 
 #: A sample within so many standard deviations of a mean is of high quality.
 QUALITY_STDDEVS = 3.0

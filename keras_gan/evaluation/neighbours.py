@@ -6,9 +6,9 @@ import numpy as np
 import tensorflow as tf
 from scipy.stats import rankdata
 
-from keras_gan.errors import EvaluationError
 from keras_gan.evaluation.arrays import check_widths, matrix, parts
 from keras_gan.evaluation.distances import blocks
+from keras_gan.utils.errors import EvaluationError
 
 #: Candidates beyond those asked for, since float32 may order near ties wrongly.
 _SPARE = 4

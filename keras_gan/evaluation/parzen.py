@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.errors import EvaluationError
 from keras_gan.evaluation.arrays import check_widths, matrix
 from keras_gan.evaluation.distances import blocks, squared_distances
+from keras_gan.utils.errors import EvaluationError
 
 #: The authors' grid of kernel widths, and how many validation images choose among them.
 SIGMAS = tuple(np.logspace(-1, 0, 10).tolist())

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from keras_gan.objectives import OPTIMAL_VALUE
-
-if TYPE_CHECKING:
-    from keras_gan.evaluation.probe import Result
+from keras_gan.games.losses import OPTIMAL_VALUE
 
 #: Panels of the curves: title -> metrics drawn in it.
 _PANELS = {
@@ -81,21 +77,4 @@ def points(samples: np.ndarray, real: np.ndarray) -> Figure:
         ax.scatter(*samples[:2500, :2].T, s=2, label="samples")
         ax.set_aspect("equal")
     ax.legend(fontsize="x-small")
-    return figure
-
-
-def probe(results: Sequence[Result]) -> Figure:
-    """Test accuracy over the number of labels, a line a kind of features, with its spread."""
-    figure = Figure(figsize=(6, 3.6), dpi=90, layout="constrained")
-    ax = figure.subplots()
-    counts = list(dict.fromkeys(r.labels for r in results))
-    for name in dict.fromkeys(r.features for r in results):
-        line = [r for r in results if r.features == name]
-        places = [counts.index(r.labels) for r in line]
-        means, spreads = [100 * r.mean for r in line], [100 * (r.spread or 0.0) for r in line]
-        ax.errorbar(places, means, spreads, marker="o", capsize=3, label=name)
-    ax.set_xticks(range(len(counts)), [f"{n:,}" if n else "all" for n in counts])
-    ax.set_xlabel("labels")
-    ax.set_ylabel("test accuracy, %")
-    ax.legend()
     return figure

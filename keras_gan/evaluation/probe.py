@@ -15,16 +15,17 @@ from pathlib import Path
 import keras
 import numpy as np
 from keras import layers
+from matplotlib.figure import Figure
 
-from keras_gan import building, players
-from keras_gan.batches import as_float
 from keras_gan.data import Source
 from keras_gan.data.few_labels import balanced_rows
-from keras_gan.errors import ConfigError, EvaluationError, RunError
 from keras_gan.evaluation.protocol import FOLDER
-from keras_gan.files import write_text
-from keras_gan.layers import Maxout, Recomputed
+from keras_gan.games import building, players
+from keras_gan.networks.layers import Maxout, Recomputed
 from keras_gan.runs import Run
+from keras_gan.utils.errors import ConfigError, EvaluationError, RunError
+from keras_gan.utils.files import write_text
+from keras_gan.utils.pixels import as_float
 
 ALL = 0  # of the labels
 COUNTS = (10, 100, 1000, ALL)
@@ -258,7 +259,7 @@ def write(run: Run, results: Sequence[Result], seed: int) -> Path:
     Raises:
         RunError: they can't be written.
     """
-    from keras_gan.evaluation import plots, report
+    from keras_gan.evaluation import report
 
     facts = {
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -272,5 +273,22 @@ def write(run: Run, results: Sequence[Result], seed: int) -> Path:
         write_text(folder / "probe.json", json.dumps(facts, indent=1))
     except OSError as error:
         raise RunError(f"Can't write {folder}: {error.strerror or error}.") from error
-    report.save(folder / "probe.png", plots.probe(results))
+    report.save(folder / "probe.png", plot(results))
     return folder / "probe.png"
+
+
+def plot(results: Sequence[Result]) -> Figure:
+    """Test accuracy over the number of labels, a line a kind of features, with its spread."""
+    figure = Figure(figsize=(6, 3.6), dpi=90, layout="constrained")
+    ax = figure.subplots()
+    counts = list(dict.fromkeys(r.labels for r in results))
+    for name in dict.fromkeys(r.features for r in results):
+        line = [r for r in results if r.features == name]
+        places = [counts.index(r.labels) for r in line]
+        means, spreads = [100 * r.mean for r in line], [100 * (r.spread or 0.0) for r in line]
+        ax.errorbar(places, means, spreads, marker="o", capsize=3, label=name)
+    ax.set_xticks(range(len(counts)), [f"{n:,}" if n else "all" for n in counts])
+    ax.set_xlabel("labels")
+    ax.set_ylabel("test accuracy, %")
+    ax.legend()
+    return figure

@@ -12,11 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_gan import pictures, players, sampling
 from keras_gan.config import DataConfig
 from keras_gan.data import Source, load_source
 from keras_gan.data.source import part_of
-from keras_gan.errors import ConfigError, EvaluationError, RunError, SplitError, suggestion
 from keras_gan.evaluation import extractors
 from keras_gan.evaluation.cache import Cache
 from keras_gan.evaluation.evidence import Evidence
@@ -28,9 +26,12 @@ from keras_gan.evaluation.metrics import (
     POINT_METRICS,
     Figure,
 )
-from keras_gan.files import write_text
-from keras_gan.rows import RowWriter, finite_or_null
-from keras_gan.runs import Run
+from keras_gan.games import players
+from keras_gan.runs import Run, sampling
+from keras_gan.runs.logs import RowWriter, finite_or_null
+from keras_gan.utils import image_grids
+from keras_gan.utils.errors import ConfigError, EvaluationError, RunError, SplitError, suggestion
+from keras_gan.utils.files import write_text
 
 FOLDER, FIGURES = "evaluation", "evaluation.json"
 _MOST = 2**28  # bytes of images that are looked at, of those that do not stay in memory
@@ -210,7 +211,7 @@ def _drawn(
         )
     return Evidence(
         samples=samples,
-        images=pictures.to_uint8(samples) if train.is_image else samples,
+        images=image_grids.to_uint8(samples) if train.is_image else samples,
         labels=None if labels is None or labels.ndim == 2 else drawn["labels"],
         train=train,
         test=test,

@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure as Plot
 
-from keras_gan import pages, pictures
-from keras_gan.errors import EvaluationError, RunError
 from keras_gan.evaluation import plots
 from keras_gan.evaluation.diversity import flat
 from keras_gan.evaluation.evidence import Evidence
@@ -20,7 +18,9 @@ from keras_gan.evaluation.metrics import Figure
 from keras_gan.evaluation.modes import class_shares
 from keras_gan.evaluation.neighbours import nearest
 from keras_gan.evaluation.protocol import FOLDER, Evaluation
-from keras_gan.files import replaced_file
+from keras_gan.utils import html_pages, image_grids
+from keras_gan.utils.errors import EvaluationError, RunError
+from keras_gan.utils.files import replaced_file
 
 _GRID, _NEIGHBOURS, _MOST_CLASSES, _MOST_ROWS = 100, 10, 60, 1000
 SAMPLES = "samples.png"
@@ -40,7 +40,7 @@ def write(evaluation: Evaluation) -> Path:
         save(folder / f"{name}.png", picture)
         sections.append(f"<h2>{title}</h2><p class=note>{text}</p>{_embedded(picture, title)}")
     title = f"{evaluation.run.config.name}: how good is it?"
-    return pages.write(folder / "report.html", title, sections)
+    return html_pages.write(folder / "report.html", title, sections)
 
 
 def write_comparison(evaluations: Sequence[Evaluation], path: Path) -> Path:
@@ -58,11 +58,11 @@ def write_comparison(evaluations: Sequence[Evaluation], path: Path) -> Path:
         "<h2>Samples</h2>",
     ]
     grids = (
-        pages.figure((e.run.path / FOLDER / SAMPLES).read_bytes(), label)
+        html_pages.figure((e.run.path / FOLDER / SAMPLES).read_bytes(), label)
         for e, label in zip(evaluations, labels, strict=True)
     )
     sections.append(f"<div class=grids>{''.join(grids)}</div>")
-    return pages.write(path, "Runs side by side", sections)
+    return html_pages.write(path, "Runs side by side", sections)
 
 
 def table(evaluations: Sequence[Evaluation]) -> list[tuple[str, ...]]:
@@ -118,7 +118,7 @@ def _pictures(evaluation: Evaluation) -> dict[str, tuple[str, str, np.ndarray | 
 def _samples(evidence: Evidence, count: int) -> np.ndarray | Plot:
     if not evidence.train.is_image:
         return plots.points(evidence.samples, evidence.points("train"))
-    return pictures.grid(evidence.images[:count])
+    return image_grids.grid(evidence.images[:count])
 
 
 def _histogram(evidence: Evidence) -> Plot | None:
@@ -144,7 +144,7 @@ def _neighbours(evidence: Evidence) -> np.ndarray | None:
         _, rows = nearest(evidence.features[some], evidence.train_features[evidence.seen])
         columns.append(evidence.train.images[evidence.seen][rows[:, 0]])
     together = np.stack(columns, axis=1)
-    return pictures.grid(together.reshape(-1, *together.shape[2:]), columns=3 * len(columns))
+    return image_grids.grid(together.reshape(-1, *together.shape[2:]), columns=3 * len(columns))
 
 
 def _origin(evaluation: Evaluation) -> str:
@@ -228,7 +228,7 @@ def _short(value: float) -> str:
 
 def _png(picture: np.ndarray | Plot) -> bytes:
     if not isinstance(picture, Plot):
-        return pictures.as_png(picture)
+        return image_grids.as_png(picture)
     file = io.BytesIO()
     picture.savefig(file, format="png")
     return file.getvalue()
@@ -244,4 +244,4 @@ def save(path: Path, picture: np.ndarray | Plot) -> None:
 
 
 def _embedded(picture: np.ndarray | Plot, title: str) -> str:
-    return pages.picture(_png(picture), title)
+    return html_pages.picture(_png(picture), title)

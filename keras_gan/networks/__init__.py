@@ -19,9 +19,16 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_gan.errors import ConfigError, suggestion
-from keras_gan.networks import blocks, dcgan, heads, maxout, mlp, resnet
-from keras_gan.values import check_value
+from keras_gan.networks import (
+    blocks,
+    dcgan,
+    heads,
+    maxout,
+    mlp,
+    resnet,
+)
+from keras_gan.utils.checks import check_value
+from keras_gan.utils.errors import ConfigError, suggestion
 
 FAMILIES = {"mlp": mlp, "maxout": maxout, "dcgan": dcgan, "resnet": resnet}
 

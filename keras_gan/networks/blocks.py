@@ -7,8 +7,8 @@ import math
 import keras
 from keras import layers, ops
 
-from keras_gan.errors import ConfigError, suggestion
-from keras_gan.layers import ConditionalBatchNormalization, SpectralNormalization
+from keras_gan.networks.layers import ConditionalBatchNormalization, SpectralNormalization
+from keras_gan.utils.errors import ConfigError, suggestion
 
 CONDITIONINGS = ("concat", "projection")
 LABEL_FEATURES = 50

@@ -10,8 +10,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from keras_gan.layers import Dropout
 from keras_gan.networks import blocks
+from keras_gan.networks.layers import Dropout
 
 KERNEL = 4
 LARGEST = 128

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_gan.layers import Dropout, Maxout
 from keras_gan.networks import blocks
+from keras_gan.networks.layers import Dropout, Maxout
 
 
 def generator(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from keras_gan.errors import ConfigError
-from keras_gan.layers import Dropout, FourierFeatures, GaussianNoise
 from keras_gan.networks import blocks
+from keras_gan.networks.layers import Dropout, FourierFeatures, GaussianNoise
+from keras_gan.utils.errors import ConfigError
 
 
 def generator(

@@ -15,9 +15,9 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
-from keras_gan.errors import ConfigError
-from keras_gan.layers import Recomputed
 from keras_gan.networks import blocks
+from keras_gan.networks.layers import Recomputed
+from keras_gan.utils.errors import ConfigError
 
 LARGEST = 256
 

@@ -67,7 +67,7 @@ def _paid_for(run: Path) -> tuple[int, bytes]:
 
 
 def _problem(fit: Fit, run: Path, before: tuple[int, bytes]) -> str | None:
-    from keras_gan.checkpoints import problem
+    from keras_gan.runs.checkpoints import problem
 
     newest, rows = before
     whole = [n for n in checkpoints(run) if problem(run / "checkpoints" / f"{n:09d}") is None]

@@ -1,0 +1,1 @@
+"""Applications of trained runs: inversion, demo, sweep, theory, doctor, client."""

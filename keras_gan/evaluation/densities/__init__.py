@@ -1,0 +1,1 @@
+"""Known densities: mixtures, divergences from them, snapshots of a game on them, plots."""

@@ -1,0 +1,1 @@
+"""Adversarial games: models, losses, regularizers, augmentation, latents, optimizers."""

@@ -1,0 +1,197 @@
+"""What two networks have to be to play with each other, and a call of one of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_gan.games.auxiliary import Auxiliary
+from keras_gan.utils.errors import ConfigError
+
+#: What a discriminator may return.
+OUTPUTS = {"logits", "class_logits", "features"}
+
+
+def named_outputs(outputs: Any) -> dict[str, Any]:
+    """What a discriminator returns, as a dict: one tensor is `logits`."""
+    return outputs if isinstance(outputs, dict) else {"logits": outputs}
+
+
+def output_of(network: keras.Model) -> Any:
+    """What a network returns, symbolically: a tensor, or a dict of them."""
+    # Keras gives a Sequential model that was never called no `output`.
+    return network.outputs[0] if isinstance(network, keras.Sequential) else network.output
+
+
+def named_inputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
+    """The inputs of a functional model, by name."""
+    return {tensor.name: tensor for tensor in network.inputs}
+
+
+def play(
+    network: keras.Model, inputs: dict[str, tf.Tensor], seed: tf.Tensor
+) -> tuple[tf.Tensor, list[tuple[keras.Variable, tf.Tensor]]]:
+    """Calls a network in training mode, and changes nothing.
+
+    Args:
+        network: a player.
+        inputs: its inputs by name.
+        seed: int32 (2,), of all its dropout.
+
+    Returns:
+        (outputs, [(variable, value that the call would have given it), ...]).
+    """
+    weights = {id(v) for v in network.non_trainable_weights}
+    seeds = [v for v in network.non_trainable_variables if id(v) not in weights]
+    fold = tf.random.experimental.stateless_fold_in
+    mapping = [(v, tf.bitcast(fold(seed, n), tf.uint32)) for n, v in enumerate(seeds)]
+    with keras.StatelessScope(state_mapping=mapping) as scope:
+        outputs = network(inputs, training=True)
+    values = [(v, scope.get_current_value(v)) for v in network.non_trainable_weights]
+    return outputs, [(v, value) for v, value in values if value is not None]
+
+
+def paired(images: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
+    """Images (batch, ...) and latents (batch, dim) side by side: float32 (batch, values + dim)."""
+    pixels = tf.reshape(tf.cast(images, tf.float32), (-1, math.prod(images.shape[1:])))
+    return tf.concat([pixels, tf.cast(latent, tf.float32)], axis=-1)
+
+
+def check_networks(generator: Any, discriminator: Any, packing: int, encoder: Any = None) -> None:
+    """Checks that each is a network of its kind, and that they fit each other.
+
+    Args:
+        generator: should take `latent` (batch, latent_dim) (, `labels`) and return samples.
+        discriminator: should take `images`, samples of the generator's shape with
+            `packing` times the channels (, `labels`), and return logits.
+        packing: samples that D sees at once.
+        encoder: None, or takes `images` and returns latents; D's `images` are then pairs.
+
+    Raises:
+        ConfigError: naming the inputs or the shape that there should be.
+    """
+    _check_inputs("generator", generator, "latent")
+    _check_inputs("discriminator", discriminator, "images")
+    latent = named_inputs(generator)["latent"].shape
+    if len(latent) != 2 or latent[-1] is None:
+        raise ConfigError(
+            f"The generator's `latent` should be of shape (batch, latent_dim). Received: {latent}."
+        )
+    _check_labels(generator, discriminator, packing)
+    made = generator.output_shape[1:]
+    wanted = (*made[:-1], made[-1] * packing)
+    if encoder is not None:
+        _check_encoder(encoder, generator, packing)
+        wanted = (math.prod(made) + latent[-1],)
+    seen = tuple(named_inputs(discriminator)["images"].shape[1:])
+    if wanted != seen:
+        pairs = "" if encoder is None else ", and a latent"
+        raise ConfigError(
+            f"The discriminator should take samples of shape {wanted} (the generator's, "
+            f"packing={packing}{pairs}). Received: {seen}."
+        )
+
+
+def check_known(discriminator: keras.Model, sample_shape: tuple[int, ...], images, labels) -> None:
+    """Raises ConfigError unless there are some images, each with a class that D may tell.
+
+    Args:
+        discriminator: a player.
+        sample_shape: of one image.
+        images, labels: arrays, see `GAN.know`.
+    """
+    classes = named_outputs(output_of(discriminator)).get("class_logits")
+    if classes is None:
+        raise ConfigError("Labelled images are for a discriminator that returns `class_logits`.")
+    images, labels = np.asarray(images), np.asarray(labels)
+    if not len(images) or images.shape[1:] != tuple(sample_shape):
+        raise ConfigError(
+            f"Labelled images should be of shape (n, {', '.join(map(str, sample_shape))}). "
+            f"Received: {images.shape}."
+        )
+    count, fit = classes.shape[-1], labels.shape == (len(images),) and labels.dtype.kind in "iu"
+    if not (fit and ((labels >= 0) & (labels < count)).all()):
+        raise ConfigError(
+            f"Labels should be ids from 0 to {count - 1}, int ({len(images)},). "
+            f"Received: {labels.dtype} {labels.shape}"
+            f"{f', {labels.min()} to {labels.max()}' if fit else ''}."
+        )
+
+
+def _check_encoder(encoder: Any, generator: keras.Model, packing: int) -> None:
+    _check_inputs("encoder", encoder, "images")
+    inputs = named_inputs(generator)
+    made, latent = tuple(generator.output_shape[1:]), tuple(inputs["latent"].shape[1:])
+    shapes = tuple(named_inputs(encoder)["images"].shape[1:]), tuple(encoder.output_shape[1:])
+    if shapes != (made, latent):
+        raise ConfigError(
+            f"The encoder should make latents of shape {latent} of samples of shape {made}. "
+            f"Received: {shapes[1]} of {shapes[0]}."
+        )
+    if "labels" in {*inputs, *named_inputs(encoder)} or packing > 1:
+        raise ConfigError("An encoder needs networks without labels, and `packing` = 1.")
+
+
+def _check_inputs(role: str, network: Any, first: str) -> None:
+    """A model that is not functional (a subclass, an unbuilt Sequential) has no `inputs`."""
+    names = [tensor.name for tensor in getattr(network, "inputs", None) or ()]
+    if set(names) not in ({first}, {first, "labels"}):
+        kind = type(network).__name__
+        received = f"inputs {', '.join(names)}" if names else f"{kind} without inputs"
+        raise ConfigError(
+            f"The {role} should be a functional Keras model whose inputs are named `{first}` "
+            f"(and `labels`, for classes): keras.Input(shape, name={first!r}). "
+            f"Received: {received}."
+        )
+    output = output_of(network)
+    if role == "discriminator" and isinstance(output, dict):
+        if not {"logits"} <= set(output) <= OUTPUTS:
+            raise ConfigError(
+                f"A discriminator's dict should hold `logits`, and of {', '.join(sorted(OUTPUTS))} "
+                f"what is needed. Received: {', '.join(output)}."
+            )
+    elif len(network.outputs) != 1:
+        raise ConfigError(f"The {role} should have one output. Received: {len(network.outputs)}.")
+
+
+def _check_labels(generator: keras.Model, discriminator: keras.Model, packing: int) -> None:
+    made, seen = (named_inputs(n).get("labels") for n in (generator, discriminator))
+    classes = named_outputs(output_of(discriminator)).get("class_logits")
+    if (made is None) != (seen is None) and not (seen is None and classes is not None):
+        raise ConfigError(
+            "Both networks should take `labels`, or neither, or D should return `class_logits`."
+        )
+    if made is not None and seen is not None and made.shape != seen.shape:
+        raise ConfigError(
+            f"Both networks should take the same labels. Received: {made.shape}, {seen.shape}."
+        )
+    if (made is not None or classes is not None) and packing > 1:
+        raise ConfigError("`packing` is for unconditional networks: D would see mixed labels.")
+
+
+def check_outputs(
+    discriminator: keras.Model, auxiliary: Iterable[Auxiliary], labels_need_telling: bool
+) -> None:
+    """Raises ConfigError where D does not say what auxiliary losses look at.
+
+    Args:
+        discriminator: a player.
+        auxiliary: the losses.
+        labels_need_telling: G takes labels, and D does not.
+    """
+    said = named_outputs(output_of(discriminator))
+    for loss in auxiliary:
+        if loss.needs not in said:
+            raise ConfigError(
+                f"The auxiliary loss `{loss.name}` needs a discriminator that returns "
+                f"`{loss.needs}` (networks.build). Received: {', '.join(said)}."
+            )
+    if labels_need_telling and not any(loss.needs == "class_logits" for loss in auxiliary):
+        raise ConfigError(
+            "G takes labels that D does not see: the auxiliary loss `classifier` should tell them."
+        )

@@ -1,0 +1,57 @@
+"""What a round says of itself: the names and values that are logged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import tensorflow as tf
+
+from keras_gan.games import losses
+from keras_gan.games.auxiliary import Auxiliary
+from keras_gan.games.regularizers import Penalty
+
+
+def names(
+    objective: losses.Objective,
+    penalties: Iterable[Penalty],
+    auxiliary: Iterable[Auxiliary] = (),
+) -> list[str]:
+    """The names of a compiled game's metrics, in the order in which they are shown."""
+    own = [objective.value_name] if objective.value_name else []
+    return [
+        "V(D,G)",
+        *own,
+        "D(x)",
+        "D(G(z))",
+        "loss/discriminator",
+        "loss/generator",
+        *(f"penalty/{penalty.name}" for penalty in penalties),
+        *(f"auxiliary/{a.name}/discriminator" for a in auxiliary if a.of_discriminator),
+        *(f"auxiliary/{a.name}/generator" for a in auxiliary if a.of_generator),
+        "gradient_norm/discriminator",
+        "gradient_norm/generator",
+    ]
+
+
+def of_logits(
+    objective: losses.Objective,
+    real_logits: tf.Tensor,
+    fake_logits: tf.Tensor,
+    game_loss: tf.Tensor,
+) -> dict[str, tf.Tensor]:
+    """V(D,G), D(x), D(G(z)) and the game's own value, float32 scalars.
+
+    Args:
+        objective: the game.
+        real_logits, fake_logits: D's, of a whole minibatch.
+        game_loss: D's loss without penalties.
+    """
+    real, fake = objective.log_odds(real_logits, fake_logits)
+    report = {
+        "V(D,G)": losses.value_function(real, fake),
+        "D(x)": tf.reduce_mean(tf.sigmoid(real)),
+        "D(G(z))": tf.reduce_mean(tf.sigmoid(fake)),
+    }
+    if objective.value_name:
+        report[objective.value_name] = -game_loss
+    return report

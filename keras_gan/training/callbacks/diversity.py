@@ -1,0 +1,96 @@
+"""Whether the samples spread as the data do, as training goes: no labels, no test images."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan.data import Source
+from keras_gan.evaluation.diversity import Diversity, Reference, diversity, flat
+from keras_gan.runs import checkpoints, sampling
+from keras_gan.runs.logs import RowWriter
+from keras_gan.training.callbacks.cadence import Cadence
+from keras_gan.utils.errors import KerasGanWarning
+
+COUNT = 1000  # samples and training images that are compared
+
+
+class DiversityWriter(Cadence):
+    """Compares samples of the averaged generator with training images.
+
+    Logs `online/energy_distance`, `online/spread`, `online/nearest` and
+    `online/misplaced` (see `evaluation.diversity`), keeps the checkpoint of the least
+    energy distance as `checkpoints/best`, and warns of mode collapse when it begins.
+
+    Args:
+        run: the run directory.
+        every: iterations between two comparisons; 0 for none.
+        last: the training's last iteration, which is compared too.
+        source: the training data.
+        seed: of the latents and of the choice of training images.
+        writer: of the run's checkpoints.
+    """
+
+    def __init__(
+        self,
+        run: Path,
+        every: int,
+        last: int,
+        source: Source,
+        seed: int,
+        writer: checkpoints.Writer,
+    ):
+        super().__init__(every, last)
+        self.run = run
+        self.seed = seed
+        self.writer = writer
+        rows = np.random.default_rng(seed).permutation(source.num_samples)[:COUNT]
+        self.real = flat(source.images[rows])
+        self.reference = None  # made where it is first needed, which may be never
+        self.labels = None if source.labels is None else source.labels[rows]
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.rows = self.files.enter_context(contextlib.closing(RowWriter(self.run)))
+        self.collapsed = False
+        self.best = checkpoints.best_distance(self.model, self.writer.folder)
+        latent = sampling.draw_latents(
+            self.model, len(self.real), seed=self.seed, use=sampling.CHOOSING
+        )
+        self.inputs = sampling.inputs(self.model, latent, self.labels)
+
+    def act(self, iteration, logs):
+        samples = sampling.run_batched(self.model.sampler, self.inputs)
+        if not np.isfinite(samples).all():
+            return  # training has diverged, which the scalars show
+        self.reference = self.reference or Reference(self.real)
+        found = diversity(flat(samples), self.reference)
+        self.rows.write(
+            iteration,
+            {
+                "online/energy_distance": found.energy_distance,
+                "online/spread": found.spread,
+                "online/nearest": found.nearest,
+                "online/misplaced": found.misplaced,
+            },
+        )
+        self._keep_best(found.energy_distance)
+        self._warn(found, iteration)
+
+    def _keep_best(self, distance: float) -> None:
+        if distance < self.best:
+            self.best = distance
+            self.writer.save_best(self.model, distance)
+
+    def _warn(self, found: Diversity, iteration: int) -> None:
+        before, self.collapsed = self.collapsed, found.collapsed
+        if found.collapsed and not before:
+            warnings.warn(
+                f"mode collapse at step {iteration}, unless training has only begun: {found}. "
+                "A penalty (r1), a smaller rate of the generator or training.packing=2 may help.",
+                KerasGanWarning,
+                stacklevel=2,
+            )

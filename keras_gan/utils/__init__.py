@@ -1,0 +1,1 @@
+"""Helpers that know nothing of learning: checks, files, images, HTML, random numbers."""

@@ -1,0 +1,86 @@
+"""The rooms of the house: who may import whom, and that no two import each other."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import keras_gan
+
+ROOT = Path(keras_gan.__file__).parent
+#: A room imports from those above it.
+ROOMS = (
+    "utils",
+    "config",
+    "networks",
+    "data",
+    "engine",
+    "games",
+    "runs",
+    "evaluation",
+    "training",
+    "exporters",
+    "apps",
+    "cli",
+)
+ENTRIES = {"__init__", "__main__"}  # of the package: what a user names
+
+
+def _files() -> dict[str, Path]:
+    """Every module by its dotted name below keras_gan."""
+    folders = {"": ROOT, "exporters": ROOT.parent / "exporters"}
+    found = {}
+    for room, folder in folders.items():
+        for path in folder.rglob("*.py"):
+            parts = [*room.split("."), *path.relative_to(folder).with_suffix("").parts]
+            found[".".join(p for p in parts if p)] = path
+    return {name.removesuffix(".__init__"): path for name, path in found.items()}
+
+
+FILES = _files()
+
+
+def _imports(path: Path) -> Iterator[str]:
+    """The modules of keras_gan that a file names, lazily and for types too."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            name = name.removeprefix("keras_gan.") if name.startswith("keras_gan.") else ""
+            if name in FILES:
+                yield name
+            elif name.rpartition(".")[0] in FILES:  # a name in a module
+                yield name.rpartition(".")[0]
+
+
+GRAPH = {name: set(_imports(path)) for name, path in FILES.items() if name not in ENTRIES}
+
+
+def test_the_root_holds_rooms_and_nothing_else():
+    names = {p.stem for p in ROOT.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    assert names == {*ROOMS, *ENTRIES} - {"exporters"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_from_the_rooms_above_it(room):
+    above = ROOMS[: ROOMS.index(room) + 1]
+    wrong = [
+        f"{name} -> {other}"
+        for name, others in GRAPH.items()
+        for other in others
+        if name.split(".")[0] == room and other.split(".")[0] not in above
+    ]
+    assert not wrong
+
+
+def test_no_modules_import_each_other():
+    try:
+        TopologicalSorter(GRAPH).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
