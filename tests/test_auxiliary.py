@@ -8,7 +8,7 @@ from test_gan import policy
 from test_networks import built
 
 from keras_gan import load_config, networks
-from keras_gan.engine.schedule import Schedule, balanced_rows
+from keras_gan.engine.schedule import Schedule, balanced_order
 from keras_gan.evaluation.held_out import held_out_gap
 from keras_gan.games import auxiliary, building
 from keras_gan.games.gan import GAN
@@ -255,17 +255,17 @@ def test_the_discriminators_average_follows_it():
 # ------------------------------------------------------------------ order of the data
 
 
-def test_balanced_rows_are_of_all_classes_alike():
+def test_balanced_order_are_of_all_classes_alike():
     labels = np.array([0] * 50 + [1] * 8 + [5] * 2)
     order = tf.random.experimental.stateless_shuffle(tf.range(60), [1, 2])
-    rows = balanced_rows(order, labels, tf.constant([3, 4])).numpy()
+    rows = balanced_order(order, labels, tf.constant([3, 4])).numpy()
     assert np.unique(labels[rows], return_counts=True)[1].tolist() == [20, 20, 20]
     common = rows[labels[rows] == 0]
     assert len(set(common)) == 20  # none twice before all were there
     # Of 8 rows, 20 times drawn, each is there 2 or 3 times; of 2 rows, each 10 times.
     assert set(np.unique(rows[labels[rows] == 1], return_counts=True)[1]) == {2, 3}
     assert np.unique(rows[labels[rows] == 5], return_counts=True)[1].tolist() == [10, 10]
-    again = balanced_rows(order, labels, tf.constant([3, 4])).numpy()
+    again = balanced_order(order, labels, tf.constant([3, 4])).numpy()
     assert np.array_equal(rows, again)
 
 

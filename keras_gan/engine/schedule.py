@@ -102,7 +102,7 @@ class Schedule:
         seed = tf.stack([tf.constant(self.seed ^ SHUFFLE, tf.int64), epoch])
         order = tf.random.experimental.stateless_shuffle(tf.range(self.num_samples), seed)
         if self.balanced is not None:
-            order = balanced_rows(order, self.balanced, seed + 1)
+            order = balanced_order(order, self.balanced, seed + 1)
         calls = tf.data.Dataset.range(self.calls_per_epoch)
         return calls.map(functools.partial(self._call, order))
 
@@ -116,7 +116,7 @@ class Schedule:
         return tf.reshape(rows, [self.steps_per_call, self.rows_per_round]), steps
 
 
-def balanced_rows(order: tf.Tensor, labels: np.ndarray, seed: tf.Tensor) -> tf.Tensor:
+def balanced_order(order: tf.Tensor, labels: np.ndarray, seed: tf.Tensor) -> tf.Tensor:
     """Rows of all classes alike, as many as there are: place i has class `order[i] % classes`.
 
     Rows of a class come in a shuffled order, again and again where they are few, and a part
