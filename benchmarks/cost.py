@@ -61,7 +61,7 @@ class Step:
         }
         prepared = training.prepare(override(load_config("mnist_dcgan"), settings))
         self.gan, self.steps = prepared.gan, prepared.schedule.steps_per_call
-        self.program = prepared.gan.make_train_function()
+        self.program = prepared.program
         self.blocks = iter(prepared.schedule.blocks(0))
         shapes = products.of_a_step(self.gan.generator, self.gan.discriminator, batch)
         self.gflop = products.operations(shapes) / 1e9

@@ -88,7 +88,7 @@ def measure(draw: int, options: argparse.Namespace, settings: dict[str, Any]) ->
         "labels": int((source.labels >= 0).sum()),
         "images": source.num_samples,
         "seconds": seconds,
-        "error": error_of(run.gan.recogniser, judge),
+        "error": error_of(run.gan.averaged("discriminator"), judge),
         "supervised_error": supervised_error(run.config, source, judge, options.steps),
     }
 

@@ -66,7 +66,7 @@ class Way:
 
     def turn(self, calls: int) -> None:
         """Times so many calls, after one more."""
-        schedule, program = self.training.schedule, self.training.gan.program
+        schedule, program = self.training.schedule, self.training.program
         blocks = iter(schedule.blocks(len(self.speeds)))
         program(blocks)
         start, waited = time.perf_counter(), program.waited

@@ -16,6 +16,7 @@ the table stand the ratios that are meant to be kept, each beside its bound.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import statistics
 import tempfile
 import time
@@ -49,7 +50,7 @@ class BareLoop:
         self.blocks = iter(self.training.schedule.blocks(0))
 
     def __call__(self, steps: int) -> None:
-        program, self.steps = self.training.gan.make_train_function(), 0
+        program, self.steps = self.training.program, 0
         while self.steps < steps:
             logs = program(self.blocks)
             self.steps += self.training.schedule.steps_per_call
@@ -118,9 +119,10 @@ class _OneEpoch(keras.callbacks.Callback):
 def without_extras(loop: BareLoop) -> BareLoop:
     """Takes the metrics out of the program, so that it does what the peers do."""
     gan = loop.training.gan
-    gan._measure = lambda values: {"V(D,G)": values["V(D,G)"]}
-    source, jit = loop.training.source, loop.training.jit_compile
-    gan.use_program(programs.RoundsProgram(gan, source.images, source.labels, jit))
+    gan.update_metrics = lambda values: {"V(D,G)": values["V(D,G)"]}
+    source, jit = loop.training.source, loop.training.program.jit_compile
+    program = programs.RoundsProgram(gan, source.images, source.labels, jit)
+    loop.training = dataclasses.replace(loop.training, program=program)
     return loop
 
 

@@ -32,7 +32,7 @@ class Encoder:
         Args and Raises as `Generator.of`, which checks them.
         """
         gan = run.gan
-        network = gan.inverter if weights == "ema" else gan.encoder
+        network = gan.averaged("encoder") if weights == "ema" else gan.encoder
         return None if network is None else cls(network, run.sample_shape)
 
     def signature(self) -> list[tf.TensorSpec]:

@@ -50,7 +50,7 @@ class Generator:
         if weights not in WEIGHTS:
             raise ConfigError(f"There are no weights `{weights}`.{suggestion(weights, WEIGHTS)}")
         gan = run.gan
-        network = gan.sampler if weights == "ema" else gan.generator
+        network = gan.averaged("generator") if weights == "ema" else gan.generator
         names = run.class_names if run.conditional else None
         vectors = run.conditions() if gan.condition_dim is not None else None
         return cls(network, gan.latent_dim, gan.latent_distribution, names, vectors)

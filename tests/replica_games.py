@@ -12,11 +12,11 @@ import sys
 import keras
 import numpy as np
 import tensorflow as tf
+from steps import latents_of
 
 from keras_gan import cli, load_config, networks, training
 from keras_gan.engine import programs, readers, strategies
 from keras_gan.engine.schedule import Schedule
-from keras_gan.games import latents
 from keras_gan.games.gan import GAN
 
 STEPS_PER_CALL, CALLS, BATCH = 20, 10, 32
@@ -173,7 +173,7 @@ def moving_statistics(strategy) -> dict[str, np.ndarray]:
     with strategy.scope():
         program = programs.RoundsProgram(gan, *data(), False)
     kernel = np.asarray(gan.generator.trainable_weights[0])
-    latent = latents.sample("normal", (BATCH, 4), gan._seed(0, 1)).numpy()  # G's, after D's
+    latent = latents_of(gan, BATCH, 2)[1].numpy()  # G's, after D's
     halves = np.split(latent @ kernel, strategy.num_replicas_in_sync)
     program(iter([(tf.constant([np.arange(BATCH)], tf.int32), tf.constant(1))]))
     (norm,) = (n for n in gan.generator.layers if isinstance(n, keras.layers.BatchNormalization))

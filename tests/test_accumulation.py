@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from steps import images_given_to, set_latents
 
 from keras_gan import load_config, networks
 from keras_gan.engine.accumulation import accumulated
@@ -48,7 +49,7 @@ def small(accumulate, family="mlp", compiled=None, conditional=False, **options)
 
 def trained(gan, how="eager", rounds=2, rows=24):
     """The metrics of each round, one row a metric; latents do not depend on how it is run."""
-    gan._latents = lambda real, use: tf.constant(IMAGES[:rows, 0, :4, 0]) * (1.0 + use)
+    set_latents(gan, IMAGES[:rows, 0, :4, 0])
     steps = {"eager": gan.train_step, "graph": tf.function(gan.train_step, autograph=False)}
     steps["xla"] = tf.function(gan.train_step, jit_compile=True, autograph=False)
     for n in range(rounds):
@@ -94,7 +95,7 @@ def test_parts_equal_the_whole_however_they_are_run(how, family, options):
 def test_each_of_the_k_steps_is_played_in_parts():
     whole, parts = (small(n, discriminator_steps=2) for n in (1, 3))
     for gan in (whole, parts):
-        gan._latents = lambda real, use: tf.constant(IMAGES[:24, 0, :4, 0]) * (1.0 + use)
+        set_latents(gan, IMAGES[:24, 0, :4, 0])
         gan.train_step(tf.constant(IMAGES))
         assert int(gan.discriminator_optimizer.iterations) == 2
         assert int(gan.generator_optimizer.iterations) == 1
@@ -139,15 +140,8 @@ def test_batch_norms_statistics_move_once_a_round_by_the_last_part():
 def test_every_part_draws_numbers_of_its_own(monkeypatch):
     """Noise and augmentation of equal images differ between the parts."""
     for options in ({"instance_noise": 0.5}, {"augment": ["color"]}):
-        gan, seen = small(3, **options), []
-        original = gan._play
-
-        def spy(network, inputs, *rest, gan=gan, seen=seen, original=original):
-            if network is gan.discriminator:
-                seen.append(inputs["images"].numpy())
-            return original(network, inputs, *rest)
-
-        monkeypatch.setattr(gan, "_play", spy)
+        gan = small(3, **options)
+        seen = images_given_to(gan.discriminator, monkeypatch)
         gan.train_step(tf.constant(np.repeat(IMAGES[:1], 24, axis=0)))
         real = np.concatenate([images[:8] for images in seen if len(images) == 16])
         assert len({image.tobytes() for image in real}) == 24

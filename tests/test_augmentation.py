@@ -4,15 +4,30 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from steps import images_given_to, update_of
 
 from keras_gan import load_config, networks
 from keras_gan.games import augmentation, building
 from keras_gan.games.gan import GAN
+from keras_gan.games.step import TrainStep
 from keras_gan.utils.errors import ConfigError
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.uniform(-1, 1, size=(6, 8, 12, 3)).astype("float32")
-SEED = tf.constant([3, 7], tf.int32)
+SEED = 7
+
+
+def uniform(images, name, seed, count):
+    """Numbers that are a policy's own: of (seed, name)."""
+    rng = np.random.default_rng([seed, *name.encode()])
+    return tf.constant(rng.uniform(size=(len(images), count)), tf.float32)
+
+
+def changed(images, policies, seed):
+    draws = {p: uniform(images, p, seed, augmentation.draws_of(p)) for p in policies}
+    return augmentation.augmented(images, draws)
+
+
 DRAWS = {"color": 3, "translation": 2, "cutout": 2}
 
 
@@ -65,7 +80,7 @@ def test_every_offset_moves_by_that_many_places_with_the_mirror_image_behind(axi
 def test_a_black_background_stays_black_behind_what_moves():
     digit = np.full((200, 8, 8, 1), -1.0, "float32")
     digit[:, 3:5, 3:5] = 1.0
-    moved = augmentation.augmented(tf.constant(digit), ["translation"], SEED).numpy()
+    moved = changed(tf.constant(digit), ["translation"], SEED).numpy()
     assert set(np.unique(moved)) == {-1.0, 1.0}
     assert ((moved == 1).sum((1, 2, 3)) == 4).all()
     assert len({image.tobytes() for image in moved}) == 9
@@ -102,7 +117,7 @@ def test_cutout_hides_half_of_either_side_around_a_uniform_centre(shape):
 
 def test_flips_mirror_half_of_the_images_and_nothing_else():
     images = np.repeat(IMAGES[:1], 4000, axis=0)
-    got = augmentation.flipped(tf.constant(images), SEED).numpy()
+    got = augmentation.flipped(images, uniform(images, "flip", SEED, 1)).numpy()
     mirrored = (got == images[:, :, ::-1]).all((1, 2, 3))
     same = (got == images).all((1, 2, 3))
     assert (mirrored ^ same).all()
@@ -114,18 +129,18 @@ def test_flips_mirror_half_of_the_images_and_nothing_else():
 
 def test_numbers_are_a_function_of_the_seed_and_differ_between_images():
     policies = tuple(augmentation.POLICIES)
-    first, again = (augmentation.augmented(IMAGES, policies, SEED).numpy() for _ in range(2))
+    first, again = (changed(IMAGES, policies, SEED).numpy() for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, augmentation.augmented(IMAGES, policies, SEED + 1))
-    alike = augmentation.augmented(np.repeat(IMAGES[:1], 6, axis=0), policies, SEED).numpy()
+    assert not np.array_equal(first, changed(IMAGES, policies, SEED + 1))
+    alike = changed(np.repeat(IMAGES[:1], 6, axis=0), policies, SEED).numpy()
     assert len({image.tobytes() for image in alike}) == 6
 
 
 def test_a_policy_draws_the_same_beside_others():
     """color comes first, so cutout's hole in a black image is where it is without color."""
     ones = tf.ones((6, 8, 12, 1))
-    alone = augmentation.augmented(ones, ["cutout"], SEED).numpy() == 0
-    both = augmentation.augmented(ones, ["cutout", "color"], SEED).numpy() == 0
+    alone = changed(ones, ["cutout"], SEED).numpy() == 0
+    both = changed(ones, ["cutout", "color"], SEED).numpy() == 0
     np.testing.assert_array_equal(alone, both)
 
 
@@ -156,7 +171,7 @@ def test_xla_equals_eager(name):
 
 def test_half_precision_images_are_augmented_in_float32():
     half = tf.cast(IMAGES, tf.float16)
-    assert augmentation.augmented(half, ["color"], SEED).dtype == tf.float32
+    assert changed(half, ["color"], SEED).dtype == tf.float32
 
 
 # ------------------------------------------------------------------ in the game
@@ -164,14 +179,7 @@ def test_half_precision_images_are_augmented_in_float32():
 
 def shown(gan, monkeypatch):
     """What D's network is given in a round, call by call."""
-    given, original = [], gan._play
-
-    def spy(network, inputs, *rest):
-        if network is gan.discriminator:
-            given.append(inputs["images"].numpy())
-        return original(network, inputs, *rest)
-
-    monkeypatch.setattr(gan, "_play", spy)
+    given = images_given_to(gan.discriminator, monkeypatch)
     gan.train_step(tf.constant(IMAGES))
     return given
 
@@ -211,12 +219,12 @@ def test_each_packed_image_is_augmented_by_itself(monkeypatch):
 def test_gradients_reach_the_generator_through_the_augmentation():
     """What is cut out teaches nothing: dL/dx is zero in the hole and not beside it."""
     gan = small(augment=["color", "translation", "cutout"])
-    update, _ = gan._generator_gradients(None, gan._latents(IMAGES, 1), None, tf.zeros((6, 1)), 1)
-    assert all(float(tf.norm(g)) > 0 for g in update[0])
+    update = update_of(gan, "generator", tf.constant(IMAGES))
+    assert all(float(tf.norm(g)) > 0 for g in update.gradients)
     x = tf.constant(IMAGES)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        seen = augmentation.augmented(x, ["cutout"], SEED)
+        seen = changed(x, ["cutout"], SEED)
         loss = tf.reduce_sum(tf.square(seen))
     np.testing.assert_allclose(tape.gradient(loss, x), 2 * seen, rtol=1e-6)
 
@@ -226,12 +234,19 @@ def test_penalties_ask_the_discriminator_about_augmented_images():
     gan = small(augment=["cutout"])
     gan.compile("sgd", "sgd", "wasserstein", {"r1": {"weight": 1.0}})
     seen = []
-    gan._play = lambda network, inputs, use, update_state: (
-        seen.append(inputs["images"]) or tf.reduce_sum(inputs["images"], axis=[1, 2, 3])
-    )
-    report = gan._penalties(tf.constant(IMAGES), tf.constant(IMAGES), None, 0)
+
+    def summed(network, inputs, **how):
+        if network is gan.generator:
+            return network(inputs)
+        seen.append(inputs["images"])
+        return tf.reduce_sum(inputs["images"], axis=[1, 2, 3])
+
+    summed.seed = lambda: tf.constant([0, 0])
+    step = TrainStep(gan)
+    (minibatch,) = gan.minibatches(step, tf.constant(IMAGES))
+    terms = gan.discriminator_terms(summed, gan.drawn(step, minibatch))
     outside = np.mean(np.sum(seen[0].numpy() != 0, axis=(1, 2, 3)))
-    np.testing.assert_allclose(report["penalty/r1"], 0.5 * outside, rtol=1e-6)
+    np.testing.assert_allclose(terms.losses["penalty/r1"], 0.5 * outside, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

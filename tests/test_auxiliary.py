@@ -12,6 +12,7 @@ from keras_gan.engine.schedule import Schedule, balanced_order
 from keras_gan.evaluation.held_out import held_out_gap
 from keras_gan.games import auxiliary, building
 from keras_gan.games.gan import GAN
+from keras_gan.games.step import TrainStep
 from keras_gan.utils.errors import ConfigError
 
 RNG = np.random.default_rng(0)
@@ -181,14 +182,15 @@ def test_a_minibatch_in_parts_has_the_gradients_of_the_whole():
 def test_labelled_images_alone_teach_the_classes():
     """The rest of the minibatch needs no labels, and its game is the same."""
     gan = game("none")
-    gan.know(IMAGES[:3], LABELS[:3])
+    gan.set_labeled_images(IMAGES[:3], LABELS[:3])
     assert not gan.uses_labels
     said = gan.train_step(IMAGES)
     without = game("none", {})
     np.testing.assert_allclose(said["V(D,G)"], without.train_step(IMAGES)["V(D,G)"], rtol=1e-5)
-    known = gan._drawn_known(IMAGES, 0)
-    assert known[0].shape == IMAGES.shape
-    for image, label in zip(*(np.asarray(x) for x in known), strict=True):
+    known = gan.labeled_rows(TrainStep(gan), len(IMAGES))
+    assert known["images"].shape == IMAGES.shape
+    pairs = zip(known["images"].numpy(), known["labels"].numpy(), strict=True)
+    for image, label in pairs:
         assert np.array_equal(image, IMAGES[label])  # of the first three, label = row
 
 
@@ -206,7 +208,7 @@ def test_labelled_images_alone_teach_the_classes():
 )
 def test_images_that_can_not_be_known(conditioning, images, labels, message):
     with pytest.raises(ConfigError, match=message):
-        game(conditioning).know(images, labels)
+        game(conditioning).set_labeled_images(images, labels)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +222,7 @@ def test_all_losses_at_once_in_any_precision_under_xla(precision):
     optimizers = keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-2)
     gan.compile(*optimizers, auxiliary=losses, penalties={"r1": {"weight": 0.1, "every": 2}})
     images = (np.ones((32, 8, 8, 1)) * (LABELS[:, None, None, None] - 1)).astype("float32")
-    gan.know(images[:6], LABELS[:6])
+    gan.set_labeled_images(images[:6], LABELS[:6])
     step = tf.function(gan.train_step, jit_compile=True, autograph=False)
     for _ in range(80):
         gan.reset_metrics()
@@ -228,7 +230,7 @@ def test_all_losses_at_once_in_any_precision_under_xla(precision):
     assert all(np.isfinite(value) for value in said.values())
     # Chance has log 3 = 1.1; three grey levels are told apart from two images of each.
     assert said["auxiliary/classifier/discriminator"] < 0.3
-    told = gan.recogniser({"images": images}, training=False)["class_logits"]
+    told = gan.averaged("discriminator")({"images": images}, training=False)["class_logits"]
     assert (np.argmax(told, axis=1) == LABELS).mean() > 0.9
 
 
@@ -242,14 +244,14 @@ def test_a_discriminator_of_classes_is_held_out_like_any_other():
 
 def test_the_discriminators_average_follows_it():
     gan = game(options={"discriminator_ema_decay": 0.5})
-    assert gan.recogniser is gan.discriminator_ema
+    assert gan.averaged("discriminator") is gan.discriminator_ema
     start = gan.discriminator.get_weights()
     gan.train_step((IMAGES, LABELS))
     end = gan.discriminator.get_weights()
     # After the first round the decay is (1 + 0) / (10 + 0).
-    for average, a, b in zip(gan.recogniser.get_weights(), start, end, strict=True):
+    for average, a, b in zip(gan.averaged("discriminator").get_weights(), start, end, strict=True):
         np.testing.assert_allclose(average, 0.1 * a + 0.9 * b, atol=1e-6)
-    assert game().recogniser is not None
+    assert game().averaged("discriminator") is not None
 
 
 # ------------------------------------------------------------------ order of the data

@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import tensorflow as tf
+from steps import latents_of
 from test_gan import policy
 
 from keras_gan import load, networks
@@ -67,7 +68,7 @@ def test_both_losses_are_those_of_real_and_generated_pairs(objective):
         return gan.discriminator({"images": players.paired(images, latent)}, training=True)
 
     real = logits(IMAGES, gan.encoder({"images": IMAGES}))
-    latents = [gan._latents(IMAGES, use) for use in (0, 1)]
+    latents = latents_of(gan, len(IMAGES), 2)
     first, second = (logits(gan.generator({"latent": latent}), latent) for latent in latents)
     report = gan.train_step(tf.constant(IMAGES))
     game = losses.get(objective)
@@ -144,7 +145,9 @@ def test_the_averaged_encoder_follows_and_is_saved(tmp_path):
     start = values(gan.encoder)
     gan.train_step(tf.constant(IMAGES))
     # The first step's decay is (1 + 0) / (10 + 0).
-    for mean, before, now in zip(values(gan.inverter), start, values(gan.encoder), strict=True):
+    for mean, before, now in zip(
+        values(gan.averaged("encoder")), start, values(gan.encoder), strict=True
+    ):
         assert np.allclose(mean, before + 0.9 * (now - before), atol=1e-6)
     gan.save_weights(tmp_path / "a.weights.h5")
     with h5py.File(tmp_path / "a.weights.h5") as file:
@@ -152,7 +155,7 @@ def test_the_averaged_encoder_follows_and_is_saved(tmp_path):
     other = GAN.from_config(gan.get_config())
     other.load_weights(tmp_path / "a.weights.h5")
     assert not moved(values(gan.encoder), other.encoder)
-    assert not moved(values(gan.inverter), other.inverter)
+    assert not moved(values(gan.averaged("encoder")), other.averaged("encoder"))
 
 
 @pytest.mark.parametrize(
@@ -208,7 +211,7 @@ def test_the_encoder_s_latents_are_where_invert_starts(bidirectional_run, plain_
     assert cli("invert", bidirectional_run, *arguments).exit_code == 0
     with np.load("inverted/latents.npz") as arrays:
         found = dict(arrays)
-    encoded = load(bidirectional_run).gan.inverter({"images": found["images"]}).numpy()
+    encoded = load(bidirectional_run).gan.averaged("encoder")({"images": found["images"]}).numpy()
     assert np.abs(found["latents"] - encoded).max() < 0.11  # one step of Adam at a rate of 0.1
     other = cli("invert", bidirectional_run, *arguments, "--start=samples")
     assert other.exit_code == 0
@@ -224,7 +227,7 @@ def test_every_exact_format_carries_the_encoder(bidirectional_run, tmp_path, web
     published = export(run, [*FORMATS], tmp_path, name="b", web_runtime=web_runtime)
     files = {Path(path).name for path in published.files}
     assert {"b_encoder.onnx", "b_encoder.tflite", "b_encoder.keras"} <= files
-    encoder, count = run.gan.inverter, 5
+    encoder, count = run.gan.averaged("encoder"), 5
     images = np.random.default_rng(1).uniform(-1, 1, (count, 8, 8, 1)).astype(np.float32)
     expected = encoder({"images": images}).numpy()
     session = onnxruntime.InferenceSession(str(tmp_path / "b_encoder.onnx"))

@@ -15,7 +15,7 @@ from conftest import everything, real_data
 from PIL import Image
 
 from keras_gan.config import DataConfig, load_config, override
-from keras_gan.data import Source, folder, load_source, packs
+from keras_gan.data import Source, folder, limits, load_source, packs
 from keras_gan.data import source as sources
 from keras_gan.data.stored import FileImages, Names, StoredImages, batch_of
 from keras_gan.utils.errors import ConfigError, DataError, DiskError, KerasGanWarning
@@ -129,32 +129,38 @@ def test_what_looks_at_all_images_looks_at_a_part_of_many(pictures, monkeypatch)
 # ------------------------------------------------------------ what is streamed
 
 
+def set_limits(monkeypatch, resident, largest=2**30):
+    found = limits.MemoryLimits(largest, resident)
+    monkeypatch.setattr(limits, "memory_limits", lambda: found)
+
+
 def test_images_stay_in_memory_where_they_fit(pictures, monkeypatch):
     assert isinstance(source(pictures).images, np.ndarray)
-    monkeypatch.setattr(sources, "RESIDENT_BYTES", COUNT * 192)
+    set_limits(monkeypatch, resident=COUNT * 192)
     assert isinstance(source(pictures).images, np.ndarray)
-    monkeypatch.setattr(sources, "RESIDENT_BYTES", COUNT * 192 - 1)
+    set_limits(monkeypatch, resident=COUNT * 192 - 1)
     assert isinstance(source(pictures).images, FileImages)
     assert isinstance(source(pictures, stream=False).images, np.ndarray)
     assert isinstance(source(pictures, pack=True).images, packs.PackedImages)
     assert isinstance(source(pictures, pack=True, stream=False).images, np.ndarray)
-    monkeypatch.setattr(sources, "LARGEST_BYTES", COUNT * 192 - 1)
+    set_limits(monkeypatch, resident=COUNT * 192 - 1, largest=COUNT * 192 - 1)
     assert isinstance(source(pictures).images, FileImages)
     assert "GiB of memory" in error_of(source, pictures, stream=False)
 
 
 def test_what_fits_is_a_share_of_the_machines_memory():
     machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    assert 0 < sources.RESIDENT_BYTES <= machine // 4
-    assert sources.RESIDENT_BYTES <= sources.LARGEST_BYTES <= machine // 3
+    found = limits.memory_limits()
+    assert 0 < found.resident <= machine // 4
+    assert found.resident <= found.largest <= machine // 3
 
 
 @pytest.mark.parametrize("processes, part", [("1", 1), ("4", 4), ("0", 1), ("some", 1)])
 def test_processes_of_one_machine_share_its_memory(processes, part, monkeypatch):
     monkeypatch.delenv("KERAS_GAN_PROCESSES", raising=False)
-    whole = sources._memory()
+    whole = limits.memory_of_process()
     monkeypatch.setenv("KERAS_GAN_PROCESSES", processes)
-    assert sources._memory() == whole // part
+    assert limits.memory_of_process() == whole // part
 
 
 def test_one_picture_that_is_too_large_is_refused_at_once(pictures):

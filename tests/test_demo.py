@@ -98,7 +98,7 @@ def test_an_opinion_on_pairs_is_of_an_image_and_what_the_encoder_makes_of_it(bid
     playground = Playground(lambda: models.of_run(bidirectional_run))
     seen, logit, _ = playground.opinion(Image.fromarray(np.full((8, 8), 200, np.uint8)), None)
     image = seen[None].astype(np.float32) / 127.5 - 1
-    pair = players.paired(image, gan.inverter({"images": image}))
+    pair = players.paired(image, gan.averaged("encoder")({"images": image}))
     assert logit == pytest.approx(float(gan.discriminator({"images": pair})[0, 0]), rel=1e-4)
 
 

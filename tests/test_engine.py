@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from test_gan import IMAGES, LABELS, equal, small, values
 
-from keras_gan.engine import programs
+from keras_gan.engine import loop, programs
 from keras_gan.engine.programs import RoundsProgram, choose_jit
 from keras_gan.engine.schedule import SHUFFLE, Schedule
 from keras_gan.utils.errors import DataError, RunError
@@ -118,9 +118,9 @@ def test_a_call_of_many_rounds_equals_the_rounds_one_by_one(jit, conditional):
     results = []
     for most in (8, 3):
         gan = small(conditional=conditional)
-        gan.use_program(RoundsProgram(gan, PIXELS, LABELS, jit))
+        program = RoundsProgram(gan, PIXELS, LABELS, jit)
         schedule = Schedule(64, 8, epochs=2, steps_per_call=most, seed=3)
-        gan.fit(schedule.blocks(0), steps_per_epoch=schedule.calls_per_epoch, epochs=2, verbose=0)
+        loop.run(program, schedule, gan)
         assert int(gan.iteration.numpy()) == 16
         results.append(values(gan))
     assert equal(*results)
@@ -167,9 +167,8 @@ def test_tensorflows_rewriter_is_off_within_a_call_only():
 def test_the_program_is_traced_once():
     gan = small()
     program = RoundsProgram(gan, PIXELS, None, jit_compile=False)
-    gan.use_program(program)
     schedule = Schedule(64, 8, epochs=3, steps_per_call=3, seed=0)  # a shorter last call
-    gan.fit(schedule.blocks(0), steps_per_epoch=schedule.calls_per_epoch, epochs=3, verbose=0)
+    loop.run(program, schedule, gan)
     assert program.play.experimental_get_tracing_count() == 1
 
 

@@ -7,10 +7,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from steps import images_given_to, latents_of, set_latents, update_of
 
 from keras_gan import networks
 from keras_gan.games import losses, regularizers
 from keras_gan.games.gan import GAN
+from keras_gan.games.step import TrainStep
 from keras_gan.utils.errors import ConfigError
 from keras_gan.utils.pixels import as_float
 
@@ -90,8 +92,7 @@ def test_a_discriminator_step_moves_only_the_discriminator(family, monkeypatch):
     monkeypatch.setattr(gan.generator_optimizer, "apply", lambda *a: None)
     before = values(gan.generator), values(gan.discriminator)
     real = tf.constant(IMAGES[:8])
-    update, _ = gan._discriminator_gradients(real, gan._latents(real, 0), None, 0)
-    gan.discriminator_optimizer.apply(*update)
+    TrainStep(gan).apply(update_of(gan, "discriminator", real))
     assert changed(before[0], gan.generator) == set()
     assert changed(before[1], gan.discriminator) >= {
         w.path for w in gan.discriminator.trainable_weights if "bias" not in w.path
@@ -104,8 +105,7 @@ def test_a_generator_step_moves_only_the_generator(family):
     gan = small(family, discriminator={"spectral_norm": True})
     before = values(gan.generator), values(gan.discriminator)
     real = tf.constant(IMAGES[:8])
-    update, _ = gan._generator_gradients(real, gan._latents(real, 1), None, tf.zeros((8, 1)), 1)
-    gan.generator_optimizer.apply(*update)
+    TrainStep(gan).apply(update_of(gan, "generator", real))
     assert changed(before[1], gan.discriminator) == set()
     assert {w.path for w in gan.generator.trainable_weights if "kernel" in w.path} <= changed(
         before[0], gan.generator
@@ -126,7 +126,7 @@ def test_batch_norm_statistics_move_once_a_round():
 def gan_latents_of_generator_step(gan, iteration, rows):
     after = int(gan.iteration.numpy())
     gan.iteration.assign(iteration)
-    latent = gan._latents(tf.zeros((rows, 1)), use=gan.discriminator_steps)
+    *_, latent = latents_of(gan, rows, gan.discriminator_steps + 1)
     gan.iteration.assign(after)
     return latent.numpy()
 
@@ -152,13 +152,13 @@ def test_k_discriminator_updates_and_one_generator_update_a_round(k):
 def test_each_of_the_k_steps_sees_its_own_images_and_latents(monkeypatch):
     gan = small(discriminator_steps=3)
     seen = []
-    original = gan._discriminator_gradients
+    original = gan.discriminator_terms
 
-    def spy(real_images, latent, labels, use):
-        seen.append((real_images.numpy(), latent.numpy()))
-        return original(real_images, latent, labels, use=use)
+    def spy(forward, batch):
+        seen.append((batch["images"].numpy(), batch["latent"].numpy()))
+        return original(forward, batch)
 
-    monkeypatch.setattr(gan, "_discriminator_gradients", spy)
+    monkeypatch.setattr(gan, "discriminator_terms", spy)
     gan.train_step(tf.constant(IMAGES[:24]))
     np.testing.assert_array_equal(np.concatenate([x for x, _ in seen]), IMAGES[:24])
     latents = np.concatenate([z for _, z in seen])
@@ -208,7 +208,7 @@ def test_the_average_follows_its_recurrence():
 def test_without_an_average_the_generator_itself_draws():
     gan = small(ema_decay=0)
     assert gan.generator_ema is None
-    assert gan.sampler is gan.generator
+    assert gan.averaged("generator") is gan.generator
 
 
 # ------------------------------------------------------------------ equal however run
@@ -250,7 +250,7 @@ def test_eager_equals_graph_and_xla(how, family):
                 "penalties": {"r1": {"weight": 0.1, "every": 2}, "r2": {"weight": 0.1}},
             },
         )
-        gan._latents = lambda real, use: tf.constant(IMAGES[:16, 0, :4, 0]) * (1.0 + use)
+        set_latents(gan, IMAGES[:16, 0, :4, 0])
         return gan
 
     eager, other = fresh(), fresh()
@@ -301,15 +301,16 @@ def test_dropout_is_a_function_of_the_iteration(family):
     """It has no state to lose: two GANs at the same iteration drop the same units."""
     first, second = small(family), small(family)
     images = tf.constant(IMAGES[:8])
+
+    def logits(gan):
+        return np.asarray(update_of(gan, "discriminator", images).rows[0])
+
     for _ in range(3):
-        keras.ops.convert_to_numpy(
-            first._discriminate(images, None, 0, update_state=False)["logits"]
-        )
-    a = first._discriminate(images, None, 0, update_state=False)["logits"]
-    b = second._discriminate(images, None, 0, update_state=False)["logits"]
-    np.testing.assert_array_equal(a, b)
+        logits(first)
+    a = logits(first)
+    np.testing.assert_array_equal(a, logits(second))
     first.iteration.assign(5)
-    assert not np.array_equal(a, first._discriminate(images, None, 0, update_state=False)["logits"])
+    assert not np.array_equal(a, logits(first))
 
 
 PRECISIONS = ["float32", "mixed_float16", "mixed_bfloat16"]
@@ -398,64 +399,57 @@ def test_uint8_images_are_brought_to_the_range_of_the_networks():
 
 
 def test_packing_shows_the_discriminator_several_images_at_once(monkeypatch):
-    gan, seen = small(packing=2), []
-    original = gan._discriminate_all
-
-    def spy(real, fake, *rest):
-        seen.append((real.numpy(), fake.shape))
-        return original(real, fake, *rest)
-
-    monkeypatch.setattr(gan, "_discriminate_all", spy)
+    gan = small(packing=2)
+    given = images_given_to(gan.discriminator, monkeypatch)
     gan.train_step(tf.constant(IMAGES[:16]))
-    ((real, fake_shape),) = seen
-    assert real.shape == fake_shape == (8, 8, 8, 2)
+    assert [images.shape for images in given] == [(16, 8, 8, 2), (8, 8, 8, 2)]
+    real = given[0][:8]
     np.testing.assert_array_equal(real[..., :1], IMAGES[0:16:2])
     np.testing.assert_array_equal(real[..., 1:], IMAGES[1:16:2])
 
 
 def test_instance_noise_is_on_all_that_the_discriminator_sees(monkeypatch):
     """Real, generated in D's step and generated in G's: each with numbers of its own."""
-    gan, seen = small(instance_noise=0.5), []
-    original = gan._noisy
-
-    def spy(images, use):
-        noisy = original(images, use)
-        seen.append((noisy - images).numpy())
-        return noisy
-
-    monkeypatch.setattr(gan, "_noisy", spy)
-    gan.train_step(tf.constant(IMAGES[:16]))
-    assert len(seen) == 3
-    assert all(abs(noise.std() - 0.5) < 0.06 for noise in seen)  # 4 sigma of 1,024 values
-    assert len({noise.tobytes() for noise in seen}) == 3
+    given, noise = [], []
+    for stddev in (0.0, 0.5):
+        gan = small(instance_noise=stddev)
+        # G's images in its own update would follow the D that the noise has moved.
+        gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0))
+        with monkeypatch.context() as context:
+            seen = images_given_to(gan.discriminator, context)
+            gan.train_step(tf.constant(IMAGES[:16]))
+        given.append(np.split(np.concatenate(seen), 3))
+    noise = [noisy - plain for plain, noisy in zip(*given, strict=True)]
+    assert all(abs(values.std() - 0.5) < 0.06 for values in noise)  # 4 sigma of 1,024 values
+    assert len({values.tobytes() for values in noise}) == 3
 
 
 @pytest.mark.parametrize("objective", ["relativistic", "hinge"])
-def test_the_generators_loss_gets_real_logits_where_its_game_needs_them(objective, monkeypatch):
-    gan = small(compiled={"objective": objective}, discriminator_steps=2)
-    real_logits, given = [], []
-    discriminators, generators = gan.objective.discriminator_loss, gan.objective.generator_loss
-    monkeypatch.setattr(
-        gan.objective,
-        "discriminator_loss",
-        lambda real, fake: real_logits.append(real) or discriminators(real, fake),
+def test_the_generators_loss_has_real_and_generated_images_of_the_same_discriminator(
+    objective, monkeypatch
+):
+    """Those of the last of the k minibatches, by the D that the last update has made."""
+    gan = small(
+        compiled={"objective": objective}, discriminator_steps=2, discriminator={"dropout": 0.0}
     )
+    given, original = [], gan.objective.generator_loss
     monkeypatch.setattr(
         gan.objective,
         "generator_loss",
-        lambda real, fake: given.append(real) or generators(real, fake),
+        lambda real, fake: given.append(real) or original(real, fake),
     )
     gan.train_step(tf.constant(IMAGES[:16]))
     if objective == "hinge":
         assert given == [None]
     else:
-        np.testing.assert_array_equal(given[0], real_logits[-1])  # the last of the k minibatches
+        real = gan.discriminator({"images": IMAGES[8:16]}, training=True)
+        np.testing.assert_allclose(given[0], real, rtol=1e-5)
 
 
 def test_latents_have_the_distribution_asked_for():
     for distribution, bound in (("normal", np.inf), ("uniform", np.sqrt(3)), ("rademacher", 1)):
         gan = small(latent_distribution=distribution)
-        latent = gan._latents(tf.zeros((5000, 1)), use=0).numpy()
+        latent = latents_of(gan, 5000, 1)[0].numpy()
         assert abs(latent.mean()) < 0.03  # 4 sigma of 20,000 values
         assert abs(latent.std() - 1) < 0.03
         assert np.abs(latent).max() <= bound
@@ -501,10 +495,11 @@ def test_the_2014_networks_can_be_averaged():
 
 def test_instance_noise_fades():
     gan = small(instance_noise=0.5, instance_noise_steps=10)
-    zeros = tf.zeros((1000, 1))
+    inputs, zeros = gan.inputs_of_discriminator, tf.zeros((1000, 1))
     for iteration, stddev in ((0, 0.5), (5, 0.25), (10, 0.0), (50, 0.0)):
         gan.iteration.assign(iteration)
-        assert np.std(gan._noisy(zeros, 0)) == pytest.approx(stddev, rel=0.08)  # 3.5 sigma
+        noisy = inputs(zeros, inputs.draw(TrainStep(gan), 1000, (1,)))
+        assert np.std(noisy) == pytest.approx(stddev, rel=0.08)  # 3.5 sigma
 
 
 def test_logged_values_are_those_of_the_game():
@@ -520,6 +515,8 @@ def test_logged_values_are_those_of_the_game():
         "D(G(z))",
         "loss/discriminator",
         "loss/generator",
+        "adversarial/discriminator",
+        "adversarial/generator",
         "penalty/r1",
         "gradient_norm/discriminator",
         "gradient_norm/generator",

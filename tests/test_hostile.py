@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from keras_gan.config import DataConfig, load_config, override, parse_assignments
-from keras_gan.data import arrays, load_source, picture_files
+from keras_gan.data import limits, load_source, picture_files
 from keras_gan.utils.errors import ConfigError, DataError
 
 SIDE = 50_000
@@ -218,7 +218,8 @@ def test_what_is_not_asked_for_is_not_unpacked(tmp_path, monkeypatch):
     path = npz(tmp_path, images=npy("(1, 8, 8)", data=bytes(64)), more=zeros, extra=zeros)
     assert path.stat().st_size < 200_000
     assert loaded(path, memory=2**25) == "1"
-    monkeypatch.setattr(arrays, "LARGEST_BYTES", 2**20)
+    found = limits.MemoryLimits(2**20, 2**20)
+    monkeypatch.setattr(limits, "memory_limits", lambda: found)
     assert load_source(DataConfig(name=str(path))).num_samples == 1
     with pytest.raises(DataError, match=r"its arrays take 0\.1 GiB"):
         load_source(DataConfig(name=str(npz(tmp_path, images=zeros))))

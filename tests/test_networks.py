@@ -110,6 +110,20 @@ def test_the_study_notes_networks_have_their_published_size():
     assert activations == ["tanh", "relu", "tanh"]
 
 
+@pytest.mark.parametrize("hidden", [[], [5], [5, 4, 3]])
+def test_default_activations_fit_any_number_of_layers(hidden):
+    players = networks.build(
+        "mlp",
+        latent_dim=2,
+        sample_shape=(8, 8, 1),
+        generator={"hidden": hidden},
+        discriminator={"hidden": hidden},
+    )
+    for network in players:
+        units = [x.units for x in network.layers if isinstance(x, keras.layers.Dense)]
+        assert units[:-1] == hidden
+
+
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
 @pytest.mark.parametrize("classes", [None, 3])
 def test_fourier_octaves_let_a_discriminator_see_close_points(policy, classes):

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from scipy import integrate, stats
+from steps import latents_of, update_of
 
 from keras_gan import networks
 from keras_gan.data.densities import DENSITIES
 from keras_gan.evaluation.densities import divergences, mixtures
 from keras_gan.evaluation.densities.divergences import Grid
 from keras_gan.evaluation.densities.mixtures import Mixture
-from keras_gan.games import losses
+from keras_gan.games import losses, reports
 from keras_gan.games.gan import GAN
 from keras_gan.utils.errors import ConfigError
 
@@ -236,8 +237,10 @@ def test_a_conditional_game_reports_the_value_of_its_players_given_the_labels():
     gan = GAN(*networks.build("mlp", latent_dim=2, sample_shape=(3,), num_classes=4))
     gan.compile()
     labels = tf.range(32) % 4
-    real, latent = tf.random.stateless_normal((32, 3), (1, 2)), gan._latents(labels[:, None], 0)
-    _, report = gan._discriminator_gradients(real, latent, labels, 0)
+    real = tf.random.stateless_normal((32, 3), (1, 2))
+    (latent,) = latents_of(gan, 32, 1)
+    update = update_of(gan, "discriminator", (real, labels))
+    report = reports.of_logits(gan.objective, *update.rows)
     fake = gan.generator({"latent": latent, "labels": labels})
     logits = [gan.discriminator({"images": x, "labels": labels}) for x in (real, fake)]
     assert float(report["V(D,G)"]) == pytest.approx(float(losses.value_function(*logits)), rel=1e-5)

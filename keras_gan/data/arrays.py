@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan.config import DataConfig
-from keras_gan.data.source import LARGEST_BYTES, Source, class_ids, part_of, to_size
+from keras_gan.data import limits
+from keras_gan.data.source import Source, class_ids, part_of, to_size
 from keras_gan.utils import untrusted
 from keras_gan.utils.errors import DataError
 
@@ -65,9 +66,10 @@ def _wanted(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     entries = {entry.filename.removesuffix(".npy"): entry for entry in archive.infolist()}
     wanted = {name: entry for name, entry in entries.items() if name in known}
     size = sum(_declared(archive, entry) for entry in wanted.values())
-    if size > LARGEST_BYTES:
+    largest = limits.memory_limits().largest
+    if size > largest:
         raise ValueError(
-            f"its arrays take {size / 2**30:.1f} GiB, of {LARGEST_BYTES / 2**30:.1f} allowed"
+            f"its arrays take {size / 2**30:.1f} GiB, of {largest / 2**30:.1f} allowed"
         )
     return wanted
 
@@ -230,7 +232,7 @@ def _read_idx(path: Path) -> np.ndarray:
                 raise ValueError("it does not start as a file of unsigned bytes does")
             shape = struct.unpack(f">{rank}I", file.read(4 * rank))
             size = math.prod(shape)
-            if size > LARGEST_BYTES:
+            if size > limits.memory_limits().largest:
                 raise ValueError(f"its header says {size / 2**30:.1f} GiB")
             values = file.read(size + 1)
         if len(values) != size:

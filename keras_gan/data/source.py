@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
-import os
 import re
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
 from keras_gan.config import DataConfig
+from keras_gan.data import limits
 from keras_gan.data.stored import StoredImages, batch_of
 from keras_gan.utils.errors import DataError, SplitError
 
@@ -134,33 +132,12 @@ def part_of(split: str, parts: dict[str, int]) -> tuple[str, slice]:
     return name, slice(row(start), row(stop))
 
 
-def _memory() -> int:
-    """Bytes of memory of this machine, or what its container may take of it.
-
-    Where `keras-gan launch` has started several processes on it, a process's part.
-    """
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for file in ("memory.max", "memory/memory.limit_in_bytes"):  # cgroups, version 2 and 1
-        with contextlib.suppress(OSError, ValueError):  # no such file; `max`
-            limits.append(int(Path("/sys/fs/cgroup", file).read_text("ascii")))
-    processes = 1
-    with contextlib.suppress(ValueError):
-        processes = max(1, int(os.environ.get("KERAS_GAN_PROCESSES", 1)))
-    return min(limits) // processes
-
-
-#: A third: what stays in memory is there twice, as it was read and as TensorFlow's copy.
-LARGEST_BYTES = min(8 * 2**30, _memory() // 3)
-#: What `data.stream: auto` keeps in memory.
-RESIDENT_BYTES = min(LARGEST_BYTES, _memory() // 4)
-
-
 def is_streamed(config: DataConfig, count: int, shape: tuple[int, ...]) -> bool:
     """Whether images should stay on the disk until they are drawn.
 
     Args:
         config: whose `stream` is true, false or auto: where they take more than
-            RESIDENT_BYTES.
+            `memory_limits().resident`.
         count: images.
         shape: of one.
 
@@ -168,7 +145,7 @@ def is_streamed(config: DataConfig, count: int, shape: tuple[int, ...]) -> bool:
         DataError: they are to stay in memory and do not fit, or one is too large already.
     """
     if config.stream == "auto":
-        streamed = count * math.prod(shape) > RESIDENT_BYTES
+        streamed = count * math.prod(shape) > limits.memory_limits().resident
     else:
         streamed = config.stream
     check_memory(config.name, 1 if streamed else count, shape)
@@ -178,7 +155,7 @@ def is_streamed(config: DataConfig, count: int, shape: tuple[int, ...]) -> bool:
 def check_memory(name: str, count: int, shape: tuple[int, ...]) -> None:
     """Raises DataError where `count` uint8 images of `shape` would not fit into memory."""
     size = count * math.prod(shape)
-    if size > LARGEST_BYTES:
+    if size > limits.memory_limits().largest:
         raise DataError(
             f"{name} at {shape[0]}x{shape[1]} takes {size / 2**30:.1f} GiB of memory. Set a "
             "smaller data.image_size, or a part of it: --set 'data.split=train[:10000]'."

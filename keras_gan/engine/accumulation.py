@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 def accumulated(
-    parts: int, gradients_of: Callable[..., tuple[Any, Any]], tensors: Sequence[tf.Tensor | None]
+    parts: int, gradients_of: Callable[..., tuple[Any, Any]], tensors: Sequence[Any]
 ) -> tuple[Any, Any]:
     """What `gradients_of` returns for a minibatch, from equal parts of it, one after the other.
 
@@ -21,17 +21,18 @@ def accumulated(
             rows), nests of tensors. A mean is over the rows of the part: a gradient, a loss.
             Rows have one entry a row or a pack of rows: logits. The number and whether it
             is the last are tensors where n > 1.
-        tensors: (m, ...) each, m a multiple of n, cut in order; None stays None.
+        tensors: a nest of tensors (m, ...), m a multiple of n, cut in order; None stays None.
 
     Returns:
         (means over the parts, rows of all parts in order). None among the means stays None.
     """
     if parts == 1:
         return gradients_of(tensors, 0, True)
-    cut = [None if t is None else tf.reshape(t, [parts, -1, *t.shape[1:]]) for t in tensors]
+    cut = [t if t is None else tf.reshape(t, [parts, -1, *t.shape[1:]]) for t in _leaves(tensors)]
 
     def play(part):
-        here = [None if t is None else t[part] for t in cut]
+        here = [t if t is None else t[part] for t in cut]
+        here = tf.nest.pack_sequence_as(tensors, here)
         return gradients_of(here, part, tf.equal(part, parts - 1))
 
     means, rows = play(tf.constant(0))
@@ -56,6 +57,9 @@ def accumulated(
     averages = (total / parts for total in sums)
     joined = (tf.reshape(array.stack(), [-1, *array.element_shape[1:]]) for array in arrays)
     return _like(means, averages), _like(rows, joined)
+
+
+_leaves = tf.nest.flatten
 
 
 def _tensors(nest: Any) -> list[tf.Tensor]:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.data import source
+from keras_gan.data import limits
 from keras_gan.data.stored import StoredImages
 from keras_gan.engine.replicas import ALONE, Share
 
@@ -36,7 +36,7 @@ def is_streamed(stream: bool | str, images: np.ndarray | StoredImages) -> bool:
         return True
     if stream != "auto":
         return bool(stream)
-    most = source.RESIDENT_BYTES
+    most = limits.memory_limits().resident
     if tf.config.list_logical_devices("GPU"):
         most = min(most, _gpu_memory() // _DEVICE_SHARE)
     return images.nbytes > most
@@ -57,10 +57,10 @@ def _gpu_memory() -> int:
 
 
 @contextlib.contextmanager
-def ended_with_fit() -> Iterator[None]:
-    """Ends the reading ahead of a `fit`, however it ends, at its end.
+def ended() -> Iterator[None]:
+    """End the reading ahead of a training, however it ends, at its end.
 
-    Keras keeps the iterator in a cycle of references, an error in the frames behind it.
+    TensorFlow may keep the iterator in a cycle of references, an error in the frames behind it.
     Were it ended as late as Python is, TensorFlow would wait for ever for a thread that reads,
     which waits for Python.
     """

@@ -1,4 +1,4 @@
-"""What befalls images before the discriminator sees them, as functions of a seed.
+"""What befalls images before the discriminator sees them, as functions of random numbers.
 
 `flipped` adds mirror images to the data. `augmented` is DiffAugment: every image that
 D is shown, real or generated, is changed at random, differentiably, so that D can't
@@ -7,16 +7,12 @@ learn a small data set by heart and G is still taught to make images as they wer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
-from keras_gan.utils import random
 from keras_gan.utils.checks import shown
 from keras_gan.utils.errors import ConfigError, suggestion
-
-_FLIP = 0  # folded into the seed; the policies fold in 1, 2, ..., and noise nothing
 
 
 def check(flip: bool, policies: Sequence[str], sample_shape: tuple[int, ...] | None = None) -> None:
@@ -40,24 +36,27 @@ def check(flip: bool, policies: Sequence[str], sample_shape: tuple[int, ...] | N
         )
 
 
-def flipped(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """Mirrors each image left to right with probability 1/2.
+def flipped(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
+    """Mirror each image left to right with probability 1/2.
 
     Args:
         images: float (batch, height, width, channels).
-        seed: int32 (2,).
+        draws: uniform in [0, 1), float32 (batch, 1).
     """
-    chosen = _uniform(images, 1, seed, _FLIP)[:, :, None, None] < 0.5
-    return tf.where(chosen, tf.reverse(images, [2]), images)
+    return tf.where(draws[:, :, None, None] < 0.5, tf.reverse(images, [2]), images)
 
 
-def augmented(images: tf.Tensor, policies: Sequence[str], seed: tf.Tensor) -> tf.Tensor:
-    """T(x): changes each image by each policy in turn, with numbers of its own.
+def draws_of(policy: str) -> int:
+    """Return how many uniform numbers a policy takes per image."""
+    return POLICIES[policy][1]
+
+
+def augmented(images: tf.Tensor, draws: Mapping[str, tf.Tensor]) -> tf.Tensor:
+    """T(x): change each image by each policy in turn, in the order of POLICIES.
 
     Args:
         images: float (batch, height, width, channels), in [-1, 1] before the first policy.
-        policies: keys of POLICIES; without any the images stay as they are.
-        seed: int32 (2,).
+        draws: uniform in [0, 1), float32 (batch, draws_of(name)), by the policy's name.
 
     Returns:
         float32, of the same shape; colours may leave [-1, 1].
@@ -65,12 +64,10 @@ def augmented(images: tf.Tensor, policies: Sequence[str], seed: tf.Tensor) -> tf
     Source: Zhao 2020 (DiffAugment), section 3.2 and the authors' published ranges; but what a
     translation brings in is mirrored, as in Karras 2020.
     """
-    if not policies:
-        return images
     images = tf.cast(images, tf.float32)
-    for number, (name, (policy, draws)) in enumerate(POLICIES.items(), start=1):
-        if name in policies:
-            images = policy(images, _uniform(images, draws, seed, number))
+    for name, (policy, _) in POLICIES.items():
+        if name in draws:
+            images = policy(images, draws[name])
     return images
 
 
@@ -155,11 +152,6 @@ POLICIES: dict[str, tuple[Callable[[tf.Tensor, tf.Tensor], tf.Tensor], int]] = {
     "translation": (translation, 2),
     "cutout": (cutout, 2),
 }
-
-
-def _uniform(images: Any, count: int, seed: tf.Tensor, number: int) -> tf.Tensor:
-    seed = tf.random.experimental.stateless_fold_in(seed, number)
-    return random.uniform([tf.shape(images)[0], count], seed)
 
 
 def _whole(draws: tf.Tensor, count: int) -> tf.Tensor:

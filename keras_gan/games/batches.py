@@ -27,6 +27,11 @@ def cut(outputs: dict[str, tf.Tensor], rows: int | tf.Tensor) -> tuple[dict, dic
     return {k: t[:rows] for k, t in outputs.items()}, {k: t[rows:] for k, t in outputs.items()}
 
 
+def joined(first: Any, second: Any) -> Any:
+    """Concatenates two nests of tensors along the rows, leaf by leaf."""
+    return tf.nest.map_structure(lambda a, b: tf.concat([a, b], axis=0), first, second)
+
+
 def packed(images: tf.Tensor, packing: int) -> tf.Tensor:
     """Stacks every `packing` samples of the batch along the last axis (Lin 2018)."""
     if packing == 1:

@@ -1,50 +1,72 @@
-"""The adversarial game as a Keras model: `GAN.train_step` is Algorithm 1."""
+"""The adversarial game of Goodfellow 2014: `GAN.train_step` is Algorithm 1."""
 
 from __future__ import annotations
 
-import functools
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import keras
 import tensorflow as tf
 
-from keras_gan.engine import replicas
-from keras_gan.engine.accumulation import accumulated
-from keras_gan.games import auxiliary, ema, optimizers, reports
-from keras_gan.games.moves import PENALTIES, Moves
+from keras_gan.games import augmentation, batches, latents, losses, players, reports
+from keras_gan.games import auxiliary as auxiliary_module
+from keras_gan.games import regularizers as regularizers_module
+from keras_gan.games.base import AdversarialModel, Terms
+from keras_gan.games.discriminator_inputs import DiscriminatorInputs
+from keras_gan.games.step import Forward, TrainStep
 from keras_gan.networks.layers import activations_kept
+from keras_gan.utils import random
+from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.pixels import as_float
+
+#: The arguments of GAN beside its networks, as a saved model keeps them.
+_SETTINGS = (
+    "latent_distribution",
+    "discriminator_steps",
+    "updates",
+    "packing",
+    "instance_noise",
+    "instance_noise_steps",
+    "flip",
+    "augment",
+    "accumulate",
+    "ema_decay",
+    "discriminator_ema_decay",
+    "seed",
+    "name",
+)
 
 
 @keras.saving.register_keras_serializable("keras_gan")
-class GAN(Moves):
-    """Two players, and the rounds that they play.
+class GAN(AdversarialModel):
+    """Generator and discriminator, and the training step of both.
 
     Args:
         generator: `latent` (batch, latent_dim) (, `labels`: int (batch,) or float (batch,
             condition_dim)) -> images.
         discriminator: `images` (, `labels`) -> logits, or a dict of `logits` and what
             auxiliary losses need: `class_logits` (batch, classes), `features` (batch, ...).
-        encoder: `images` -> latents (batch, latent_dim), trained together with G. D then sees
+        encoder: `images` -> latents (batch, latent_dim), trained together with G. D then has
             pairs, (x, E(x)) as real and (G(z), z) as generated, each as one vector
             (see `players.paired`).
         latent_distribution: a name of `latents.DISTRIBUTIONS`, all of unit variance.
-        discriminator_steps: updates of D in a round, the paper's k; each sees
+        discriminator_steps: updates of D in a training step, the paper's k; each has
             fresh real images and fresh latents.
         updates: `alternating`, or `simultaneous`: G's gradient is taken before
-            the round's last update of D is made.
-        packing: how many images D sees at once (PacGAN); D's input has that many
+            the step's last update of D is made.
+        packing: how many images D has at once (PacGAN); D's input has that many
             times the channels.
         instance_noise: stddev of Gaussian noise on all of D's inputs (Sonderby 2017).
-        instance_noise_steps: rounds over which that stddev falls linearly to 0.
+        instance_noise_steps: training steps over which that stddev falls linearly to 0.
         flip: mirror half of the real images, left to right.
-        augment: names of `augmentation.POLICIES`, by which all that D sees is changed
+        augment: names of `augmentation.POLICIES`, by which all of D's images are changed
             at random (DiffAugment, Zhao 2020).
-        accumulate: parts in which a minibatch is played, one after the other, to need
+        accumulate: parts into which a minibatch is cut, one after the other, to need
             less memory; their gradients are averaged and make one update.
         ema_decay: of the moving average of G's weights and buffers; 0 for none.
-        discriminator_ema_decay: the same of D, for the classes that it tells.
+        discriminator_ema_decay: the same of D, for the classes that it predicts.
         seed: of latents, noise, augmentation and dropout, which are functions of
-            (seed, iteration, use) alone.
+            (seed, iteration, stream, use) alone.
 
     Calling the model turns latents (or a dict of `latent` and `labels`) into
     images with the averaged generator. `fit` takes images, float in [-1, 1] or
@@ -57,154 +79,389 @@ class GAN(Moves):
     (BiGAN) and Dumoulin 2017 (ALI) for the encoder.
     """
 
+    #: Set per instance: an encoder is trained by the generator's player.
+    players: ClassVar[Mapping[str, tuple[str, ...]]] = AdversarialModel.players
+    encoder: keras.Model | None = None
+    encoder_ema: keras.Model | None = None
+
+    def __init__(
+        self,
+        generator: keras.Model,
+        discriminator: keras.Model,
+        *,
+        encoder: keras.Model | None = None,
+        latent_distribution: str = "normal",
+        discriminator_steps: int = 1,
+        updates: Literal["alternating", "simultaneous"] = "alternating",
+        packing: int = 1,
+        instance_noise: float = 0.0,
+        instance_noise_steps: int | None = None,
+        flip: bool = False,
+        augment: Sequence[str] = (),
+        accumulate: int = 1,
+        ema_decay: float = 0.999,
+        discriminator_ema_decay: float = 0.0,
+        seed: int = 0,
+        name: str = "gan",
+    ):
+        players.check_settings(
+            ema_decay=ema_decay,
+            discriminator_ema_decay=discriminator_ema_decay,
+            updates=updates,
+            discriminator_steps=discriminator_steps,
+            packing=packing,
+            instance_noise=instance_noise,
+            instance_noise_steps=instance_noise_steps,
+            accumulate=accumulate,
+        )
+        latents.check_distribution(latent_distribution)
+        players.check_networks(generator, discriminator, packing, encoder)
+        if encoder is not None and augment:
+            raise ConfigError("`augment` is for images, but with an encoder D sees pairs.")
+        augmentation.check(flip, augment, generator.output_shape[1:])
+        networks = {"generator": generator, "discriminator": discriminator}
+        decays = {"generator": ema_decay, "discriminator": discriminator_ema_decay}
+        if encoder is not None:
+            networks["encoder"], decays["encoder"] = encoder, ema_decay
+        super().__init__(
+            networks, ema_decays=decays, accumulation_steps=accumulate, seed=seed, name=name
+        )
+        if encoder is not None:
+            self.players = {**self.players, "generator": ("generator", "encoder")}
+        self.latent_distribution = latent_distribution
+        self.discriminator_steps = discriminator_steps
+        self.updates = updates
+        self.packing = packing
+        self.instance_noise = instance_noise
+        self.instance_noise_steps = instance_noise_steps
+        self.flip = flip
+        self.augment = tuple(augment)
+        self.accumulate = accumulate
+        self.ema_decay = ema_decay
+        self.discriminator_ema_decay = discriminator_ema_decay
+        self.inputs_of_discriminator = DiscriminatorInputs(
+            packing, instance_noise, instance_noise_steps, self.augment
+        )
+        inputs = players.named_inputs(generator)
+        self.latent_dim = inputs["latent"].shape[-1]
+        self.conditional = "labels" in inputs
+        self.shows_labels = "labels" in players.named_inputs(discriminator)
+        self.auxiliary: tuple[auxiliary_module.Auxiliary, ...] = ()
+        self._labeled: tuple[tf.Tensor, tf.Tensor] | None = None
+        self._has_batch_statistics = players.has_batch_statistics(discriminator)
+        # Builds the model: Keras saves no weights of one that was never called.
+        made = self({n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in inputs.items()})
+        if encoder is not None:
+            self.averaged("encoder")({"images": made})
+
+    @property
+    def condition_dim(self) -> int | None:
+        """The size of labels that are vectors; None where they are ids or there are none."""
+        labels = players.named_inputs(self.generator).get("labels")
+        return labels.shape[-1] if labels is not None and len(labels.shape) == 2 else None
+
+    @property
+    def uses_labels(self) -> bool:
+        """Whether a batch has to be (images, labels)."""
+        return self.conditional or (self.has_classifier and self._labeled is None)
+
+    @property
+    def has_classifier(self) -> bool:
+        """Whether the compiled game has an auxiliary classifier."""
+        return any(loss.needs == "class_logits" for loss in self.auxiliary)
+
+    def set_labeled_images(self, images, labels) -> None:
+        """Give D labeled images for its auxiliary classifier, some of which join each minibatch.
+
+        A minibatch has as many of them, drawn with replacement, beside its other images,
+        which need no labels then.
+
+        Args:
+            images: (n, *sample_shape), float in [-1, 1] or uint8.
+            labels: int (n,), of the classes of D's `class_logits`.
+
+        Raises:
+            ConfigError: images or labels of another form, or a G that takes labels.
+        """
+        if self.conditional:
+            raise ConfigError("Where G takes labels, every image of a batch needs its own.")
+        shape = self.generator.output_shape[1:]
+        players.check_labeled(self.discriminator, shape, images, labels)
+        self._labeled = tf.constant(images), tf.constant(labels, tf.int32)
+
+    def call(self, inputs, training=False):
+        if not isinstance(inputs, Mapping):
+            inputs = {"latent": inputs}
+        if self.conditional and "labels" not in inputs:
+            raise ConfigError("This GAN is conditional: call it with `latent` and `labels`.")
+        return self.averaged("generator")(inputs, training=False)
+
+    def compile(
+        self,
+        generator_optimizer: keras.optimizers.Optimizer | str = "adam",
+        discriminator_optimizer: keras.optimizers.Optimizer | str = "adam",
+        objective: losses.Objective | str = "non_saturating",
+        penalties: Mapping[str, Mapping] | Iterable[regularizers_module.Penalty] = (),
+        auxiliary: Mapping[str, Mapping] | Iterable[auxiliary_module.Auxiliary] = (),
+        jit_compile: bool | str = "auto",
+        **kwargs: Any,
+    ) -> None:
+        """Set the losses and both optimizers.
+
+        Args:
+            generator_optimizer, discriminator_optimizer: Keras optimizers or
+                names. Under `mixed_float16` each is given a loss scale of its own.
+            objective: an adversarial loss or its name in `losses.OBJECTIVES`.
+            penalties: `{"r1": {"weight": 0.1, "every": 4}}`, or `Penalty` objects.
+            auxiliary: `{"classifier": {"weight": 1.0}}`, or `Auxiliary` objects.
+            jit_compile: XLA for plain Keras `fit`: True, False or `auto`.
+            **kwargs: Keras' `run_eagerly` and `steps_per_execution`.
+        """
+        self.objective = losses.get(objective)
+        self.penalties = regularizers_module.get(penalties)
+        self.auxiliary = auxiliary_module.get(auxiliary)
+        if self.encoder is not None and self.auxiliary:
+            raise ConfigError(
+                "`auxiliary` losses are for images, but with an encoder D sees pairs."
+            )
+        players.check_outputs(
+            self.discriminator, self.auxiliary, self.conditional and not self.shows_labels
+        )
+        given = {"generator": generator_optimizer, "discriminator": discriminator_optimizer}
+        self.compile_players(given, jit_compile=jit_compile, **kwargs)
+
+    def get_config(self):
+        return {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+            **{name: getattr(self, name) for name in _SETTINGS},
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        for role in ("generator", "discriminator", "encoder"):
+            config[role] = keras.saving.deserialize_keras_object(config.get(role))
+        return cls(**config)
+
+    @property
+    def log_names(self) -> list[str]:
+        """The names of the compiled game's logs; none before `compile`."""
+        if getattr(self, "objective", None) is None:
+            return []
+        return reports.names(self.objective, self.penalties, self.auxiliary)
+
     # ---------------------------------------------------------------- Algorithm 1
 
     def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-        """One round: k updates of the discriminator, then one of the generator.
+        """Make k updates of the discriminator, then one of the generator.
 
         Args:
             data: images (k * m, ...) or (images, labels), float32 in [-1, 1] or uint8.
 
         Returns:
-            The means of the metrics since they were last reset, float32 scalars.
+            The means of the logs since they were last reset, float32 scalars.
 
         Source: Goodfellow 2014, Algorithm 1. Departure: by default G ascends
         log D(G(z)) with Adam, as the paper's section 3 and practice advise.
         """
-        minibatches = self._minibatches(data)
-        last = len(minibatches) - 1
-        for k, (real_images, labels) in enumerate(minibatches):  # for k steps do
-            latent = self._latents(real_images, use=k)
-            discriminator_update, report = self._discriminator_gradients(
-                real_images, latent, labels, use=k
-            )
-            if self.updates == "alternating" or k < last:
-                self.discriminator_optimizer.apply(*discriminator_update)
-
-        latent = self._latents(real_images, use=last + 1)
-        generator_update, generator_report = self._generator_gradients(
-            real_images, latent, labels, report.pop("real_logits"), use=last + 1
-        )
+        step = TrainStep(self)
+        *earlier, last = self.minibatches(step, data)
+        for minibatch in earlier:  # for k steps do
+            step.update("discriminator", self.discriminator_terms, self.drawn(step, minibatch))
+        drawn = self.drawn(step, last)
+        discriminator = step.gradients("discriminator", self.discriminator_terms, drawn)
+        if self.updates == "alternating":
+            step.apply(discriminator)
+        drawn = self.drawn(step, last)
+        generator = step.gradients("generator", self.generator_terms, drawn)
         if self.updates == "simultaneous":
-            self.discriminator_optimizer.apply(*discriminator_update)
-        self.generator_optimizer.apply(*generator_update)
+            step.apply(discriminator)
+        step.apply(generator)
+        step.log(reports.of_logits(self.objective, *discriminator.rows))
+        return step.finish()
 
-        for average, network, decay in self._followed:
-            ema.follow(average, network, decay, self.iteration.value)
-        self.iteration.assign_add(1)
-        return self._measure({**report, **generator_report})
+    def discriminator_terms(self, forward: Forward, batch: Mapping[str, Any]) -> Terms:
+        """Return D's losses on real and generated images; rows are the logits of both."""
+        inputs = self.inputs_of_discriminator
+        labels, labeled = batch["labels"], batch["labeled"]
+        fake = inputs(self.generate(forward, batch, detached=True), batch["fake"])
+        real = inputs(batch["images"], batch["real"])
+        fake = self.paired(fake, batch["latent"])
+        real = self.paired(real, self.encode(forward, batch["images"], detached=True))
+        # Regularizers first, before D's state moves: they are those of the same D.
+        added = self.regularization(forward, real, fake, batch)
+        more = None
+        if labeled is not None:
+            more = inputs(labeled["images"], labeled["draws"]), labeled["draws"]
+        real, fake, known = self.discriminate_all(forward, real, fake, batch, more)
+        classes = (real, labels) if known is None else (known, labeled["labels"])
+        targets = labels if self.conditional else None
+        added |= auxiliary_module.discriminator_losses(self.auxiliary, *classes, fake, targets)
+        logits = real["logits"], fake["logits"]
+        loss = self.objective.discriminator_loss(*logits)
+        value = {self.objective.value_name: -loss} if self.objective.value_name else {}
+        return Terms({"adversarial/discriminator": loss, **added}, logits, value)
 
-    def _discriminator_gradients(self, real_images, latent, labels, use):
-        """D's gradients on one minibatch of real and generated images, and what to report."""
-        variables = self.discriminator.trainable_variables
+    def generator_terms(self, forward: Forward, batch: Mapping[str, Any]) -> Terms:
+        """Return G's (and E's) losses through D; real and generated images have the same D."""
+        inputs, labels = self.inputs_of_discriminator, batch["labels"]
+        fake = self.paired(inputs(self.generate(forward, batch), batch["fake"]), batch["latent"])
+        fake = self.discriminate(forward, fake, labels, batch["fake"])
+        real = None
+        if self.compares:
+            code = self.encode(forward, batch["images"])
+            real = self.paired(inputs(batch["images"], batch["real"]), code)
+            # Without an encoder nothing of it is to be differentiated.
+            detached = self.encoder is None
+            real = self.discriminate(forward, real, labels, batch["real"], detached=detached)
+        targets = labels if self.conditional else None
+        found = auxiliary_module.generator_losses(self.auxiliary, real, fake, targets)
+        if not any(loss.alone for loss in self.auxiliary):
+            found["adversarial/generator"] = self.adversarial_of_generator(real, fake)
+        return Terms(found)
 
-        def gradients_of(minibatch, part, update_state):
-            real_images, latent, labels = minibatch
-            own = use * self.accumulate + part
-            fake_images = self._generate(latent, labels, own, update_state=False)
-            code = self._encode(real_images, own, update_state=False)
-            real_images = self._seen(real_images, code, 2 * own)
-            fake_images = self._seen(fake_images, latent, 2 * own + 1)
-            known_images, known_labels = self._drawn_known(real_images, own)
-            with tf.GradientTape() as tape:
-                # Penalties first, before D's state moves: they are those of the same D.
-                added = self._penalties(real_images, fake_images, labels, own)
-                real, fake, known = self._discriminate_all(
-                    real_images, fake_images, known_images, labels, own, update_state
-                )
-                told = (real, labels) if known is None else (known, known_labels)
-                asked = labels if self.conditional else None
-                added |= auxiliary.discriminator_losses(self.auxiliary, *told, fake, asked)
-                logits = real["logits"], fake["logits"]
-                game_loss = self.objective.discriminator_loss(*logits)
-                loss = sum(added.values(), game_loss)
-                scaled = self.discriminator_optimizer.scale_loss(loss)
-            losses = {"loss/discriminator": loss, "game": game_loss, **added}
-            return (tape.gradient(scaled, variables), losses), logits
+    def adversarial_of_generator(self, real: Any, fake: Any) -> tf.Tensor:
+        """Return G's adversarial loss, which E, where there is one, minimises with G.
 
-        (gradients, losses), (real_logits, fake_logits) = self._averaged(
-            gradients_of, (real_images, latent, labels)
-        )
-        report = reports.of_logits(self.objective, real_logits, fake_logits, losses.pop("game"))
-        report |= {**losses, "real_logits": real_logits}
-        report["gradient_norm/discriminator"] = optimizers.gradient_norm(
-            gradients, self.discriminator_optimizer
-        )
-        return (gradients, variables), report
-
-    def _generator_gradients(self, real_images, latent, labels, real_logits, use):
-        """G's gradients (and E's) through D, and what to report."""
-        variables = [v for maker in self._makers for v in maker.trainable_variables]
-        real_logits = tf.stop_gradient(real_logits) if self.objective.uses_real_logits else None
-        compares = any(loss.uses_real for loss in self.auxiliary)
-
-        def gradients_of(minibatch, part, update_state):
-            real_images, latent, labels, real_logits = minibatch
-            own = use * self.accumulate + part
-            real = None
-            if compares:
-                real_images = self._seen(real_images, None, 2 * own + 1)
-                real = self._discriminate(real_images, labels, 3 * own + 1, update_state=False)
-            with tf.GradientTape() as tape:
-                fake_images = self._generate(latent, labels, own, update_state)
-                fake_images = self._seen(fake_images, latent, 2 * own)
-                fake = self._discriminate(fake_images, labels, 3 * own, update_state=False)
-                asked = labels if self.conditional else None
-                losses = auxiliary.generator_losses(self.auxiliary, real, fake, asked)
-                if not any(loss.alone for loss in self.auxiliary):
-                    losses["game"] = self.objective.generator_loss(real_logits, fake["logits"])
-                if self.encoder is not None:
-                    losses["game"] += self._swapped_loss(
-                        real_images, fake["logits"], own, update_state
-                    )
-                loss = sum(losses.values())
-                scaled = self.generator_optimizer.scale_loss(loss)
-            losses = {"loss/generator": loss, **losses}
-            return (tape.gradient(scaled, variables), losses), ()
-
-        seen = real_images if compares or self.encoder is not None else None
-        (gradients, losses), _ = self._averaged(gradients_of, (seen, latent, labels, real_logits))
-        losses.pop("game", None)
-        norm = optimizers.gradient_norm(gradients, self.generator_optimizer)
-        return (gradients, variables), {**losses, "gradient_norm/generator": norm}
-
-    def _swapped_loss(self, real_images, fake_logits, own, update_state):
-        """G's loss with real and generated pairs swapped, which E minimises with G.
-
-        D tells (x, E(x)) from (G(z), z); who wants it to err wants that of both. What D says
-        of swapped pairs is mirrored: for log-odds, the negative.
+        D tells (x, E(x)) from (G(z), z). Who wants it to err wants that of both, so that real
+        and generated pairs are swapped in a second term. D's logits of swapped pairs are
+        mirrored: for log-odds, the negative.
 
         Source: Donahue 2017, equation 3 and section 3.4; Dumoulin 2017, section 2.
         """
-        code = self._encode(real_images, own, update_state)
-        pairs = self._seen(real_images, code, 2 * own + 1)
-        real = self._discriminate(pairs, None, 3 * own + 1, update_state=False)
-        mirror = 2.0 * self.objective.neutral_logit
-        return self.objective.generator_loss(mirror - fake_logits, mirror - real["logits"])
+        real_logits = None if real is None else real["logits"]
+        loss = self.objective.generator_loss(real_logits, fake["logits"])
+        if self.encoder is not None:
+            mirror = 2.0 * self.objective.neutral_logit
+            mirrored = mirror - fake["logits"], mirror - real["logits"]
+            loss += self.objective.generator_loss(*mirrored)
+        return loss
 
-    def _averaged(self, gradients_of, tensors):
-        """What `accumulated` returns, with the gradients' means over all replicas."""
-        compute = functools.partial(accumulated, self.accumulate, gradients_of)
-        if self.jit_gradients:
-            compute = tf.function(compute, jit_compile=True, autograph=False)
-        (gradients, losses), rows = compute(tensors)
-        return (replicas.mean(gradients), losses), rows
+    @property
+    def compares(self) -> bool:
+        """Whether the generator's losses need D's outputs of real images."""
+        needed = self.objective.uses_real_logits or any(a.uses_real for a in self.auxiliary)
+        return needed or self.encoder is not None
 
-    def _penalties(self, real_images, fake_images, labels, use):
-        """The weighted penalties by name. D's blocks keep their activations: see `layers`."""
+    # ---------------------------------------------------------------- what is drawn
+
+    def minibatches(self, step: TrainStep, data: Any) -> list[tuple[tf.Tensor, Any]]:
+        """Split a batch of k * m images into k minibatches [(images, labels), ...]."""
+        found = batches.minibatches(
+            data,
+            self.discriminator_steps,
+            self.packing * self.accumulate,
+            self.generator.output_shape[1:],
+            self.uses_labels,
+            self.condition_dim,
+        )
+        return [(self.flipped(step, images), labels) for images, labels in found]
+
+    def drawn(self, step: TrainStep, minibatch: tuple[tf.Tensor, Any]) -> dict[str, Any]:
+        """Return a minibatch with all that is drawn for its rows in one update."""
+        images, labels = minibatch
+        rows, shape = batches.rows_of(images), images.shape[1:]
+        labeled = None
+        if self._labeled is not None:
+            labeled = self.labeled_rows(step, rows)
+        return {
+            "images": images,
+            "labels": labels,
+            "latent": self.latent(step, rows),
+            "real": self.inputs_of_discriminator.draw(step, rows, shape),
+            "fake": self.inputs_of_discriminator.draw(step, rows, shape),
+            "labeled": labeled,
+        }
+
+    def latent(self, step: TrainStep, rows: Any) -> tf.Tensor:
+        """Draw z for each row, float32 (rows, latent_dim)."""
+
+        def sample(count, seed):
+            return latents.sample(self.latent_distribution, (count, self.latent_dim), seed)
+
+        return step.draw("latent", sample, rows)
+
+    def labeled_rows(self, step: TrainStep, rows: Any) -> dict[str, Any]:
+        """Draw labeled images with replacement, and what D's inputs of them need."""
+        images, labels = self._labeled
+
+        def sample(count, seed):
+            return random.uniform([count], seed, maxval=len(images), dtype=tf.int32)
+
+        chosen = step.draw("labeled", sample, rows)
+        drawn = self.flipped(step, as_float(tf.gather(images, chosen)))
+        draws = self.inputs_of_discriminator.draw(step, rows, drawn.shape[1:])
+        return {"images": drawn, "labels": tf.gather(labels, chosen), "draws": draws}
+
+    def flipped(self, step: TrainStep, images: tf.Tensor) -> tf.Tensor:
+        """Mirror half of the real images, where that is asked for."""
+        if not self.flip:
+            return images
+        return augmentation.flipped(images, step.uniform("flip", batches.rows_of(images), 1))
+
+    # ---------------------------------------------------------------- forward passes
+
+    def generate(self, forward: Forward, batch: Mapping[str, Any], detached: bool = False):
+        """Return G(z) or G(z | y)."""
+        inputs = {"latent": batch["latent"]}
+        if self.conditional:
+            inputs["labels"] = batch["labels"]
+        return forward(self.generator, inputs, detached=detached)
+
+    def encode(self, forward: Forward, images: tf.Tensor, detached: bool = False):
+        """Return E(x), or None where there is no encoder."""
+        if self.encoder is None:
+            return None
+        return forward(self.encoder, {"images": images}, detached=detached)
+
+    def paired(self, images: tf.Tensor, latent: tf.Tensor | None) -> tf.Tensor:
+        """Return images, or with an encoder pairs of these and latents."""
+        return images if self.encoder is None else players.paired(images, latent)
+
+    def discriminate_all(self, forward, real, fake, batch, labeled=None):
+        """Return D's outputs of real, generated and labeled images, the latter None if not given.
+
+        One call makes one larger matrix product of two smaller ones. Batch norm
+        would then mix real and generated statistics, so such a D is called twice.
+        """
+        rows, draws, labels = batches.rows_of(real), batch["real"], batch["labels"]
+        if labeled is not None:
+            real = tf.concat([real, labeled[0]], axis=0)
+            draws = batches.joined(draws, labeled[1])
+        if self._has_batch_statistics:
+            real = self.discriminate(forward, real, labels, draws)
+            fake = self.discriminate(forward, fake, labels, batch["fake"])
+        else:
+            both = tf.concat([real, fake], axis=0)
+            twice = None if labels is None else tf.concat([labels, labels], axis=0)
+            of_both = batches.joined(draws, batch["fake"])
+            outputs = self.discriminate(forward, both, twice, of_both)
+            real, fake = batches.cut(outputs, batches.rows_of(real))
+        if labeled is None:
+            return real, fake, None
+        real, known = batches.cut(real, rows)
+        return real, fake, known
+
+    def discriminate(self, forward, images, labels, draws, **how):
+        """Return D(T(x)) as a dict; everything that D is used for has augmented images."""
+        inputs = {"images": self.inputs_of_discriminator.augmented(images, draws)}
+        if self.shows_labels:
+            inputs["labels"] = labels
+        return players.named_outputs(forward(self.discriminator, inputs, **how))
+
+    def regularization(self, forward, real, fake, batch) -> dict[str, tf.Tensor]:
+        """Return the weighted regularizers by name; D's blocks keep their activations."""
+        draws = batch["real"]
 
         def discriminator(images, labels):
-            return self._discriminate(images, labels, 3 * use + 2, update_state=False)["logits"]
+            outputs = self.discriminate(forward, images, labels, draws, update_state=False)
+            return outputs["logits"]
 
         with activations_kept():
             return {
                 f"penalty/{penalty.name}": penalty(
-                    self.iteration,
-                    discriminator,
-                    real_images,
-                    fake_images,
-                    labels,
-                    self._seed(PENALTIES, use * len(self.penalties) + number),
+                    self.iteration, discriminator, real, fake, batch["labels"], forward.seed()
                 )
-                for number, penalty in enumerate(self.penalties)
+                for penalty in self.penalties
             }

@@ -33,33 +33,43 @@ def named_inputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
     return {tensor.name: tensor for tensor in network.inputs}
 
 
-def play(
-    network: keras.Model, inputs: dict[str, tf.Tensor], seed: tf.Tensor
-) -> tuple[tf.Tensor, list[tuple[keras.Variable, tf.Tensor]]]:
-    """Calls a network in training mode, and changes nothing.
-
-    Args:
-        network: a player.
-        inputs: its inputs by name.
-        seed: int32 (2,), of all its dropout.
-
-    Returns:
-        (outputs, [(variable, value that the call would have given it), ...]).
-    """
-    weights = {id(v) for v in network.non_trainable_weights}
-    seeds = [v for v in network.non_trainable_variables if id(v) not in weights]
-    fold = tf.random.experimental.stateless_fold_in
-    mapping = [(v, tf.bitcast(fold(seed, n), tf.uint32)) for n, v in enumerate(seeds)]
-    with keras.StatelessScope(state_mapping=mapping) as scope:
-        outputs = network(inputs, training=True)
-    values = [(v, scope.get_current_value(v)) for v in network.non_trainable_weights]
-    return outputs, [(v, value) for v, value in values if value is not None]
-
-
 def paired(images: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
     """Images (batch, ...) and latents (batch, dim) side by side: float32 (batch, values + dim)."""
     pixels = tf.reshape(tf.cast(images, tf.float32), (-1, math.prod(images.shape[1:])))
     return tf.concat([pixels, tf.cast(latent, tf.float32)], axis=-1)
+
+
+def has_batch_statistics(network: keras.Model) -> bool:
+    """Return whether a network's output for a row depends on the other rows."""
+    layers = network._flatten_layers()
+    return any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
+
+
+def check_settings(
+    *,
+    updates: str,
+    instance_noise: float,
+    ema_decay: float,
+    discriminator_ema_decay: float,
+    **counts: int | None,
+) -> None:
+    """Raises ConfigError for a setting of GAN that is out of its range."""
+    decays = {"ema_decay": ema_decay, "discriminator_ema_decay": discriminator_ema_decay}
+    for name, value in decays.items():
+        if not 0 <= value < 1:
+            raise ConfigError(f"`{name}` should lie in [0, 1). Received: {value}.")
+    if updates not in ("alternating", "simultaneous"):
+        raise ConfigError(
+            f"`updates` should be alternating or simultaneous. Received: {updates!r}."
+        )
+    for name, value in counts.items():
+        if value is not None and value < 1:
+            raise ConfigError(f"`{name}` should be at least 1. Received: {value}.")
+    if not 0 <= instance_noise < float("inf"):
+        raise ConfigError(
+            "`instance_noise` should be a standard deviation, a finite number >= 0. "
+            f"Received: {instance_noise}."
+        )
 
 
 def check_networks(generator: Any, discriminator: Any, packing: int, encoder: Any = None) -> None:
@@ -97,13 +107,15 @@ def check_networks(generator: Any, discriminator: Any, packing: int, encoder: An
         )
 
 
-def check_known(discriminator: keras.Model, sample_shape: tuple[int, ...], images, labels) -> None:
+def check_labeled(
+    discriminator: keras.Model, sample_shape: tuple[int, ...], images, labels
+) -> None:
     """Raises ConfigError unless there are some images, each with a class that D may tell.
 
     Args:
         discriminator: a player.
         sample_shape: of one image.
-        images, labels: arrays, see `GAN.know`.
+        images, labels: arrays, see `GAN.set_labeled_images`.
     """
     classes = named_outputs(output_of(discriminator)).get("class_logits")
     if classes is None:

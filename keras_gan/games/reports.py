@@ -25,6 +25,8 @@ def names(
         "D(G(z))",
         "loss/discriminator",
         "loss/generator",
+        "adversarial/discriminator",
+        *([] if any(a.alone for a in auxiliary) else ["adversarial/generator"]),
         *(f"penalty/{penalty.name}" for penalty in penalties),
         *(f"auxiliary/{a.name}/discriminator" for a in auxiliary if a.of_discriminator),
         *(f"auxiliary/{a.name}/generator" for a in auxiliary if a.of_generator),
@@ -37,21 +39,16 @@ def of_logits(
     objective: losses.Objective,
     real_logits: tf.Tensor,
     fake_logits: tf.Tensor,
-    game_loss: tf.Tensor,
 ) -> dict[str, tf.Tensor]:
-    """V(D,G), D(x), D(G(z)) and the game's own value, float32 scalars.
+    """V(D,G), D(x) and D(G(z)), float32 scalars.
 
     Args:
         objective: the game.
         real_logits, fake_logits: D's, of a whole minibatch.
-        game_loss: D's loss without penalties.
     """
     real, fake = objective.log_odds(real_logits, fake_logits)
-    report = {
+    return {
         "V(D,G)": losses.value_function(real, fake),
         "D(x)": tf.reduce_mean(tf.sigmoid(real)),
         "D(G(z))": tf.reduce_mean(tf.sigmoid(fake)),
     }
-    if objective.value_name:
-        report[objective.value_name] = -game_loss
-    return report

@@ -18,7 +18,7 @@ def generator(
     condition_dim: int | None = None,
     conditioning: str = "concat",
     hidden: list[int] = (256, 512),
-    activations: list[str] = ("tanh", "relu"),
+    activations: list[str] | None = None,
     batch_norm: bool = False,
     conditional_batch_norm: bool = False,
     output_activation: str = "tanh",
@@ -28,7 +28,8 @@ def generator(
     Args:
         latent_dim, sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
         hidden: units of the hidden layers.
-        activations: one for each hidden layer; the last one serves all that follow.
+        activations: one per hidden layer, the last one for all that follow; by default
+            tanh, then relu.
         batch_norm: normalise before each hidden activation.
         conditional_batch_norm: the same with scales and shifts of the label, which then
             has no embedding beside z (Dumoulin 2017).
@@ -42,7 +43,9 @@ def generator(
         latent_dim, num_classes, condition_dim, conditional_batch_norm
     )
     batch_norm = batch_norm or conditional_batch_norm
-    for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
+    for units, activation in zip(
+        hidden, _one_each(activations, hidden, ("tanh", "relu")), strict=True
+    ):
         x = layers.Dense(units, use_bias=not batch_norm)(x)
         if batch_norm:
             x = blocks.normalised(x, condition)
@@ -60,7 +63,7 @@ def discriminator(
     condition_dim: int | None = None,
     conditioning: str = "concat",
     hidden: list[int] = (512, 256, 128),
-    activations: list[str] = ("tanh",),
+    activations: list[str] | None = None,
     dropout: float = 0.0,
     spectral_norm: bool = False,
     fourier_octaves: int = 0,
@@ -73,7 +76,7 @@ def discriminator(
     Args:
         sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
         hidden: units of the hidden layers.
-        activations: one for each hidden layer; the last one serves all that follow.
+        activations: one per hidden layer, the last one for all that follow; by default tanh.
         dropout: share of hidden units dropped, in [0, 1).
         spectral_norm: normalise every linear layer (Miyato 2018), label
             embeddings excepted.
@@ -104,7 +107,7 @@ def discriminator(
     if fourier_octaves:
         x = FourierFeatures(fourier_octaves, dtype="float32")(x)
     unit = {"kernel_constraint": keras.constraints.UnitNorm(axis=0)} if unit_norm else {}
-    for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
+    for units, activation in zip(hidden, _one_each(activations, hidden, ("tanh",)), strict=True):
         x = layers.Activation(activation)(dense(units, **unit)(x))
         if dropout:
             x = Dropout(dropout)(x)
@@ -120,14 +123,14 @@ def encoder(
     latent_dim: int,
     sample_shape: tuple[int, ...],
     hidden: list[int] = (512, 256),
-    activations: list[str] = ("gelu",),
+    activations: list[str] | None = None,
 ) -> keras.Model:
     """A sample -> hidden dense layers -> its latent.
 
     Args:
         latent_dim, sample_shape: see `networks.build`.
         hidden: units of the hidden layers.
-        activations: one for each hidden layer; the last one serves all that follow.
+        activations: one per hidden layer, the last one for all that follow; by default gelu.
 
     Returns:
         Model: `images` -> float32 (batch, latent_dim).
@@ -136,15 +139,21 @@ def encoder(
     """
     images = keras.Input(sample_shape, name="images")
     x = layers.Flatten()(images)
-    for units, activation in zip(hidden, _one_each(activations, hidden), strict=True):
+    for units, activation in zip(hidden, _one_each(activations, hidden, ("gelu",)), strict=True):
         x = layers.Activation(activation)(layers.Dense(units)(x))
     latent = layers.Dense(latent_dim, dtype="float32", name="latent")(x)
     return keras.Model({"images": images}, latent, name="encoder")
 
 
-def _one_each(activations, hidden) -> list[str]:
-    """One activation for each hidden layer; the last one given serves all that follow."""
-    if not activations or len(activations) > len(hidden):
+def _one_each(activations, hidden, default: tuple[str, ...]) -> list[str]:
+    """Return one activation per hidden layer; the last one serves all that follow.
+
+    The default fits any number of layers, an explicit list must not be longer than `hidden`.
+    """
+    activations = default[: len(hidden)] if activations is None else activations
+    if not hidden:
+        return []
+    if not 1 <= len(activations) <= len(hidden):
         raise ConfigError(
             f"`activations` should have 1 to {len(hidden)} entries, as `hidden` = {list(hidden)} "
             f"does. Received: {list(activations)}."

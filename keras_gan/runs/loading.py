@@ -60,7 +60,7 @@ class Run(RunDirectory):
     @property
     def generator(self) -> keras.Model:
         """The trained generator (the averaged one where the run keeps one), float32."""
-        return self.gan.sampler
+        return self.gan.averaged("generator")
 
 
 def load(path: str | Path | None = None, checkpoint: Literal["newest", "best"] = "newest") -> Run:

@@ -10,7 +10,7 @@ import keras
 
 from keras_gan.config import Config
 from keras_gan.engine import readers, strategies
-from keras_gan.engine.schedule import Schedule
+from keras_gan.engine.loop import run as run_calls
 from keras_gan.runs import Run, checkpoints, locks, recovery, runs_root
 from keras_gan.training import callbacks
 from keras_gan.training.plan import Training, prepare, way_on
@@ -91,15 +91,11 @@ def play(
     with workers.watched(way_on(run)), signals.noted() as received:
         workers.share(checkpoints.state(gan))
         # What can't go on is told before a write.
-        segments = list(_segments(int(gan.iteration.numpy()), schedule))
+        schedule.calls_from(int(gan.iteration.numpy()))
         with _writing(training, run) if run else contextlib.nullcontext([]) as own:
             watchers = [*own, *extra_callbacks, signals.StopOnSignal(received, workers.agree)]
-            ended = readers.ended_with_fit if schedule.reader else contextlib.nullcontext
-            for segment in segments:
-                with ended():
-                    gan.fit(**segment, callbacks=watchers, verbose=0, shuffle=False)
-                if gan.stop_training:
-                    break
+            with readers.ended() if schedule.reader else contextlib.nullcontext():
+                run_calls(training.program, schedule, gan, watchers)
         # Not before the chief has written its last files: who leaves earlier is lost to it.
         stopped = workers.agree(received)
     if stopped:
@@ -123,20 +119,3 @@ def _writing(training: Training, run: Run) -> Iterator[list[keras.callbacks.Call
         for callback in own:
             at_the_end.callback(callback.close)
         yield own
-
-
-def _segments(iteration: int, schedule: Schedule) -> Iterable[dict]:
-    """The arguments of `fit`: the rest of a broken epoch, then the whole ones.
-
-    Keras takes the number of calls in an epoch once for a fit, so an epoch that a
-    resume starts in the middle of is finished in a fit of its own.
-    """
-    epoch, done = iteration // schedule.steps_per_epoch, schedule.calls_from(iteration)
-    calls = schedule.calls_per_epoch
-    if done and epoch < schedule.epochs:
-        rest = {"x": schedule.blocks(epoch, done), "steps_per_epoch": calls - done}
-        yield {**rest, "initial_epoch": epoch, "epochs": epoch + 1}
-        epoch += 1
-    if epoch < schedule.epochs:
-        whole = {"x": schedule.blocks(epoch), "steps_per_epoch": calls}
-        yield {**whole, "initial_epoch": epoch, "epochs": schedule.epochs}

@@ -30,7 +30,7 @@ class Training:
     source: Source
     gan: GAN
     schedule: Schedule
-    jit_compile: bool
+    program: programs.RoundsProgram
     workers: Workers
 
     def summary(self) -> list[tuple[str, str]]:
@@ -50,7 +50,7 @@ class Training:
             for p in gan.penalties
         )
         training = config.training
-        compiled = "XLA" if self.jit_compile else "plain graph"
+        compiled = "XLA" if self.program.jit_compile else "plain graph"
         strategy = self.workers.strategy
         share = training.batch_size // strategy.num_replicas_in_sync
         replicas = f"{strategies.described(strategy)}, {share} images each"
@@ -147,12 +147,13 @@ def prepare(config: Config, strategy: tf.distribute.Strategy | None = None) -> T
         building.compile_gan(gan, config)
         if config.data.labels_per_class is not None:
             known = np.flatnonzero(source.labels >= 0)
-            gan.know(source.images[known], source.labels[known])
+            gan.set_labeled_images(source.images[known], source.labels[known])
         jit = programs.choose_jit(training.jit_compile, gan.generator, gan.discriminator)
-        gan.use_program(programs.RoundsProgram(gan, reader or source.images, source.labels, jit))
+        images = reader or source.images
+        program = programs.RoundsProgram(gan, images, source.labels, jit)
     if training.init_from is not None and workers.is_chief:  # who gives them to the others
         start_from(gan, training.init_from)
-    return Training(config, source, gan, schedule, jit, workers)
+    return Training(config, source, gan, schedule, program, workers)
 
 
 def _balanced(config: Config, source: Source) -> np.ndarray | None:
@@ -239,14 +240,14 @@ def start_from(gan: GAN, path: str) -> None:
     """
     other = load(path).gan
     # G starts at the average too: the new average begins by following G closely.
-    pairs = [(gan.generator, other.sampler), (gan.discriminator, other.discriminator)]
+    pairs = [(gan.generator, other.averaged("generator")), (gan.discriminator, other.discriminator)]
     if gan.generator_ema is not None:
-        pairs.append((gan.generator_ema, other.sampler))
+        pairs.append((gan.generator_ema, other.averaged("generator")))
     if gan.discriminator_ema is not None:
-        pairs.append((gan.discriminator_ema, other.recogniser))
+        pairs.append((gan.discriminator_ema, other.averaged("discriminator")))
     if gan.encoder is not None and other.encoder is not None:
         mine = [gan.encoder] if gan.encoder_ema is None else [gan.encoder, gan.encoder_ema]
-        pairs += [(network, other.inverter) for network in mine]
+        pairs += [(network, other.averaged("encoder")) for network in mine]
     for mine, theirs in pairs:
         shapes = [[tuple(w.shape) for w in network.weights] for network in (mine, theirs)]
         if shapes[0] != shapes[1]:

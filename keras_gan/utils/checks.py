@@ -23,7 +23,7 @@ def check_value(path: str, value: Any, annotation: Any) -> Any:
     if origin in (typing.Union, types.UnionType):
         if value is None and type(None) in arguments:
             return None
-        return check_value(path, value, next(a for a in arguments if a is not type(None)))
+        return _check_any(path, value, [a for a in arguments if a is not type(None)])
     if origin is Literal:
         if not any(value == a and type(value) is type(a) for a in arguments):
             known = [str(a).lower() if isinstance(a, bool) else str(a) for a in arguments]
@@ -51,6 +51,15 @@ def check_value(path: str, value: Any, annotation: Any) -> Any:
         return value
     kinds = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}
     wrong_type(path, kinds.get(annotation, annotation.__name__), value)
+
+
+def _check_any(path: str, value: Any, annotations: list[Any]) -> Any:
+    """Return `value` as the first annotated type that it fits."""
+    *others, last = annotations
+    for annotation in others:
+        with contextlib.suppress(ConfigError):
+            return check_value(path, value, annotation)
+    return check_value(path, value, last)
 
 
 def _is_a(kind: type, value: Any) -> bool:

@@ -72,7 +72,9 @@ def of_run(path: Path | None, checkpoint: Literal["newest", "best"] = "newest") 
     if len(run.sample_shape) != 3:
         raise ConfigError(f"{run.path} makes points, not images: `keras-gan demo` shows images.")
     gan = run.gan
-    network = tf.function(lambda inputs: gan.sampler(inputs, training=False), reduce_retracing=True)
+    network = tf.function(
+        lambda inputs: gan.averaged("generator")(inputs, training=False), reduce_retracing=True
+    )
 
     vectors = run.conditions() if run.conditional and gan.condition_dim is not None else None
     names = run.class_names if run.conditional else None
@@ -103,8 +105,8 @@ def _judge(gan: GAN, vectors: np.ndarray | None):
     def judge(images: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
         # A packed D sees several images at once: here the same one several times.
         inputs = {"images": np.concatenate([images] * gan.packing, axis=-1)}
-        if gan.inverter is not None:  # D sees pairs: an image with what E makes of it
-            code = sampling.run_batched(gan.inverter, {"images": images})
+        if gan.averaged("encoder") is not None:  # D sees pairs: an image with what E makes of it
+            code = sampling.run_batched(gan.averaged("encoder"), {"images": images})
             inputs["images"] = players.paired(images, code)
         if "labels" in takes:
             inputs["labels"] = labels if vectors is None else vectors[labels]

@@ -47,7 +47,7 @@ def invert(
 
 
 def _start(run: Run, given: Given, start: str | None) -> np.ndarray | None:
-    encoder = run.gan.inverter
+    encoder = run.gan.averaged("encoder")
     if start == "samples" or (start is None and encoder is None):
         return None
     if encoder is None:

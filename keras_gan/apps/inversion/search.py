@@ -83,7 +83,7 @@ def search(
     """Looks for the latents of images.
 
     Args:
-        gan: whose `sampler` makes images.
+        gan: whose averaged generator makes images.
         observed: float32 (images, *observed shape), what was seen.
         operator: what became of the images before.
         labels: int32 (images, choices), those that each image may have; None for an
@@ -102,7 +102,7 @@ def search(
     program = _Program(gan, operator, settings)
     if centre is None:
         centre = np.zeros((len(observed), gan.latent_dim), np.float32)
-    most = min(_MOST_ROWS, _MOST_VALUES // math.prod(gan.sampler.output_shape[1:]))
+    most = min(_MOST_ROWS, _MOST_VALUES // math.prod(gan.averaged("generator").output_shape[1:]))
     size = max(1, min(len(observed), most // (starts.per_image + (start is not None))))
     parts = []
     for first in range(0, len(observed), size):
@@ -189,7 +189,10 @@ class _Starts:
         choices = 1 if labels is None else labels.shape[1]
         self.count = math.ceil(restarts / choices)  # of each label that an image may have
         self.per_image = self.count * choices
-        size = min(_CANDIDATES, _MOST_CANDIDATE_VALUES // math.prod(gan.sampler.output_shape[1:]))
+        size = min(
+            _CANDIDATES,
+            _MOST_CANDIDATE_VALUES // math.prod(gan.averaged("generator").output_shape[1:]),
+        )
         size = max(size // choices, self.count * groups)
         self.group_of_sample = np.arange(size) % groups
         drawn = (size, gan.latent_dim), (settings.seed, _STARTS)
@@ -199,7 +202,7 @@ class _Starts:
             return
         for label in [0] if labels is None else np.unique(labels):
             given = sampling.inputs(gan, self.latents, np.full(size, label))
-            images = sampling.run_batched(gan.sampler, given)
+            images = sampling.run_batched(gan.averaged("generator"), given)
             self.observed[label] = _flat(operator.transform(images))
 
     def nearest(self, observed: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -231,7 +234,7 @@ class _Program:
         self.steps = settings.steps
         self.variance = _variance(operator, settings)
         self.prior = PRIORS[gan.latent_distribution]
-        jit = programs.choose_jit("auto", gan.sampler)
+        jit = programs.choose_jit("auto", gan.averaged("generator"))
         self.compiled = tf.function(self._descend, jit_compile=jit, reduce_retracing=False)
 
     def __call__(self, latent, labels, observed, centre, operator: Identity) -> tuple:
@@ -268,7 +271,7 @@ class _Program:
         inputs = {"latent": tf.reshape(latent, (images * starts, dim))}
         if self.gan.conditional:
             inputs["labels"] = tf.reshape(labels, (images * starts,))
-        made = tf.cast(self.gan.sampler(inputs, training=False), tf.float32)
+        made = tf.cast(self.gan.averaged("generator")(inputs, training=False), tf.float32)
         made = tf.reshape(made, (images, starts, *made.shape[1:]))
         errors = self.operator.transform(made) - observed[:, None]
         squares = tf.reduce_sum(weights[:, None] * tf.square(errors), axis=(2, 3, 4))

@@ -11,6 +11,7 @@ import keras
 from keras_gan import training
 from keras_gan.apps.theory.fixed_generator import frozen, train_discriminator
 from keras_gan.config import Config, override
+from keras_gan.engine import loop
 from keras_gan.evaluation.densities import divergences, mixtures
 from keras_gan.evaluation.densities.mixtures import Mixture
 from keras_gan.evaluation.densities.snapshots import Observer, Snapshot
@@ -77,14 +78,7 @@ def play(
     if head_start:
         _give_head_start(prepared, head_start)
     watcher = _Watcher(observer, schedule.total_steps, frames, progress)
-    gan.fit(
-        schedule.blocks(0),
-        epochs=schedule.epochs,
-        steps_per_epoch=schedule.calls_per_epoch,
-        callbacks=[watcher],
-        verbose=0,
-        shuffle=False,
-    )
+    loop.run(prepared.program, schedule, gan, [watcher])
     return Game(watcher.rows, watcher.snapshots, mixture)
 
 
@@ -122,7 +116,7 @@ def _give_head_start(prepared: training.Training, rounds: int) -> None:
     )
     building.compile_gan(alone, config)
     points, size = source.images, config.training.batch_size
-    train_discriminator(alone, points, rounds, size, prepared.jit_compile)
+    train_discriminator(alone, points, rounds, size, prepared.program.jit_compile)
 
 
 class _Watcher(keras.callbacks.Callback):

@@ -37,6 +37,6 @@ class TestError(Cadence):
         self.rows = self.files.enter_context(contextlib.closing(RowWriter(self.run)))
 
     def act(self, iteration, logs):
-        told = sampling.told_classes(self.model.recogniser, self.test.images)
+        told = sampling.told_classes(self.model.averaged("discriminator"), self.test.images)
         error = float(np.mean(told != self.test.labels))
         self.rows.write(iteration, {"classifier/test_error": error})

@@ -63,7 +63,7 @@ class DiversityWriter(Cadence):
         self.inputs = sampling.inputs(self.model, latent, self.labels)
 
     def act(self, iteration, logs):
-        samples = sampling.run_batched(self.model.sampler, self.inputs)
+        samples = sampling.run_batched(self.model.averaged("generator"), self.inputs)
         if not np.isfinite(samples).all():
             return  # training has diverged, which the scalars show
         self.reference = self.reference or Reference(self.real)

@@ -48,7 +48,7 @@ class HeldOutDiscriminator(Cadence):
         # Other latents each time: what is estimated is not the gap of one set of samples.
         latent = sampling.draw_latents(self.model, len(self.rows), seed=self.seed + iteration)
         samples = sampling.run_batched(
-            self.model.sampler, sampling.inputs(self.model, latent, labels)
+            self.model.averaged("generator"), sampling.inputs(self.model, latent, labels)
         )
         if not np.isfinite(samples).all():
             return
@@ -65,9 +65,9 @@ class HeldOutDiscriminator(Cadence):
 
     def _gap(self, samples: np.ndarray, latent: np.ndarray, labels: np.ndarray | None) -> Gap:
         real = self.source.images[self.rows]
-        if self.model.inverter is not None:  # D sees pairs
+        if self.model.averaged("encoder") is not None:  # D sees pairs
             real = as_float(real).numpy()
-            code = sampling.run_batched(self.model.inverter, {"images": real})
+            code = sampling.run_batched(self.model.averaged("encoder"), {"images": real})
             real, samples = (players.paired(*p).numpy() for p in ((real, code), (samples, latent)))
         return held_out_gap(
             self.model.discriminator,

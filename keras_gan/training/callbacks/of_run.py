@@ -46,7 +46,14 @@ def of_run(training: Training, run: Path) -> list[Cadence]:
     writer.told = health.told
     return [
         # The first in the list sees the end of a call first: it takes the time.
-        ScalarWriter(run, output.scalars_every_steps, schedule.rows_per_round, total, config),
+        ScalarWriter(
+            run,
+            output.scalars_every_steps,
+            schedule.rows_per_round,
+            total,
+            config,
+            training.program,
+        ),
         # Before all that would keep what is no longer sound.
         health,
         _drawing(training, run, drawn),
@@ -62,7 +69,7 @@ def of_run(training: Training, run: Path) -> list[Cadence]:
 def _test_images(training: Training) -> list[Source]:
     """The test images, where D tells classes and there are some of the same; in memory."""
     source = training.source
-    if not training.gan.tells_classes:
+    if not training.gan.has_classifier:
         return []
     data = dataclasses.replace(training.config.data, split="test", labels_per_class=None)
     try:

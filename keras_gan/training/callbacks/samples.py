@@ -67,7 +67,7 @@ class SampleWriter(Cadence):
             self.act(0, None)
 
     def act(self, iteration, logs):
-        samples = sampling.run_batched(self.model.sampler, self.inputs)
+        samples = sampling.run_batched(self.model.averaged("generator"), self.inputs)
         if self.bounds is not None:
             sheet = image_grids.points(samples, self.bounds)
         else:

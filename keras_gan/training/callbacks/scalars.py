@@ -9,6 +9,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from keras_gan.config import Config
+from keras_gan.engine.programs import RoundsProgram
 from keras_gan.games.losses import OPTIMAL_VALUE
 from keras_gan.runs.logs import OPTIMUM, Board, RowWriter, write_scalar
 from keras_gan.training.callbacks import dashboard
@@ -31,13 +32,23 @@ class ScalarWriter(Cadence):
         rows_per_round: real images a round sees, for images per second.
         total: iterations of the whole training; the last one gets a row.
         config: written as text and as hparams.
+        program: whose waiting for input is measured.
     """
 
-    def __init__(self, run: Path, every: int, rows_per_round: int, total: int, config: Config):
+    def __init__(
+        self,
+        run: Path,
+        every: int,
+        rows_per_round: int,
+        total: int,
+        config: Config,
+        program: RoundsProgram,
+    ):
         super().__init__(every)
         self.run = run
         self.rows_per_round = rows_per_round
         self.config = config
+        self.program = program
         self.total = total
         self.compiled = False
 
@@ -50,7 +61,7 @@ class ScalarWriter(Cadence):
             self._describe()
 
     def on_train_batch_begin(self, batch, logs=None):
-        self.started, self.waited = time.perf_counter(), self.model.program.waited
+        self.started, self.waited = time.perf_counter(), self.program.waited
 
     def on_train_batch_end(self, batch, logs=None):
         rounds = int(self.model.iteration.numpy()) - self.iteration
@@ -61,7 +72,7 @@ class ScalarWriter(Cadence):
             self.times |= {
                 "time/seconds_per_step": seconds / rounds,
                 "time/images_per_second": rounds * self.rows_per_round / seconds,
-                "time/input_share": (self.model.program.waited - self.waited) / seconds,
+                "time/input_share": (self.program.waited - self.waited) / seconds,
             }
         super().on_train_batch_end(batch, logs)
         self.compiled = True
