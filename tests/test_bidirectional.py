@@ -16,14 +16,14 @@ from keras_gan import load, networks
 from keras_gan.exporters import FORMATS, export
 from keras_gan.exporters.encoder import Encoder
 from keras_gan.games import losses, players
-from keras_gan.games.gan import GAN
+from keras_gan.games.bigan import BiGAN
 from keras_gan.utils.errors import ConfigError, ExportError
 
 SHAPE, DIM = (4, 4, 1), 3
 IMAGES = np.random.default_rng(0).uniform(-1, 1, size=(8, *SHAPE)).astype(np.float32)
 
 
-def bidirectional(rates=(1e-2, 1e-2), objective="non_saturating", penalties=(), **options) -> GAN:
+def bidirectional(rates=(1e-2, 1e-2), objective="non_saturating", penalties=(), **options) -> BiGAN:
     keras.utils.set_random_seed(0)
     generator, discriminator = networks.build(
         "mlp", latent_dim=DIM, sample_shape=SHAPE, paired=True,
@@ -31,7 +31,7 @@ def bidirectional(rates=(1e-2, 1e-2), objective="non_saturating", penalties=(), 
     )  # fmt: skip
     own = {"hidden": [8], "activations": ["tanh"]}
     encoder = networks.build_encoder("mlp", latent_dim=DIM, sample_shape=SHAPE, options=own)
-    gan = GAN(generator, discriminator, encoder=encoder, **options)
+    gan = BiGAN(generator, discriminator, encoder, **options)
     optimizers = [keras.optimizers.SGD(rate) for rate in rates]
     gan.compile(*optimizers, objective=objective, penalties=penalties, run_eagerly=True)
     return gan
@@ -152,7 +152,7 @@ def test_the_averaged_encoder_follows_and_is_saved(tmp_path):
     gan.save_weights(tmp_path / "a.weights.h5")
     with h5py.File(tmp_path / "a.weights.h5") as file:
         assert {"encoder", "encoder_ema"} < set(file)
-    other = GAN.from_config(gan.get_config())
+    other = BiGAN.from_config(gan.get_config())
     other.load_weights(tmp_path / "a.weights.h5")
     assert not moved(values(gan.encoder), other.encoder)
     assert not moved(values(gan.averaged("encoder")), other.averaged("encoder"))
@@ -185,15 +185,15 @@ def test_an_encoder_of_other_shapes_is_told():
     )
     encoder = networks.build_encoder("mlp", latent_dim=DIM + 1, sample_shape=SHAPE, options=own)
     with pytest.raises(ConfigError, match=r"latents of shape \(3,\)"):
-        GAN(generator, discriminator, encoder=encoder)
+        BiGAN(generator, discriminator, encoder)
     encoder = networks.build_encoder("mlp", latent_dim=DIM, sample_shape=SHAPE, options=own)
     with pytest.raises(ConfigError, match=r"samples of shape \(19,\).*and a latent"):
-        GAN(*networks.build("mlp", latent_dim=DIM, sample_shape=SHAPE), encoder=encoder)
+        BiGAN(*networks.build("mlp", latent_dim=DIM, sample_shape=SHAPE), encoder)
 
 
 def test_auxiliary_losses_are_not_for_pairs():
     gan = bidirectional()
-    with pytest.raises(ConfigError, match="with an encoder D sees pairs"):
+    with pytest.raises(ConfigError, match="with an encoder D has pairs"):
         gan.compile(auxiliary={"feature_matching": {}})
 
 

@@ -16,6 +16,7 @@ from keras_gan import networks
 from keras_gan.engine import loop
 from keras_gan.engine.programs import RoundsProgram, graphs_as_written
 from keras_gan.engine.schedule import Schedule
+from keras_gan.games.bigan import BiGAN
 from keras_gan.games.gan import GAN
 
 SHAPE, DIM, ROWS = (4, 4, 1), 3, 12
@@ -55,7 +56,8 @@ class Game:
         )  # fmt: skip
         own = {"latent_dim": DIM, "sample_shape": SHAPE, "options": SIZES}
         encoder = networks.build_encoder("mlp", **own) if self.encoder else None
-        gan = GAN(*players, encoder=encoder, **{"ema_decay": 0.9, **self.model, **options})
+        options = {"ema_decay": 0.9, **self.model, **options}
+        gan = BiGAN(*players, encoder, **options) if self.encoder else GAN(*players, **options)
         # Adam would make a full step of a gradient that is 0 but for rounding.
         gan.compile(*(keras.optimizers.SGD(rate) for _ in range(2)), **self.compiled)
         if self.labeled:

@@ -22,6 +22,7 @@ from keras_gan.games import (
     optimizers,
     regularizers,
 )
+from keras_gan.games.bigan import BiGAN
 from keras_gan.games.gan import GAN
 from keras_gan.utils.checks import check_value
 from keras_gan.utils.errors import ConfigError
@@ -57,10 +58,11 @@ def build_gan(
         )
         encoder = _encoder(config, sample_shape)
     with _within_memory():
-        return GAN(
-            generator,
-            discriminator,
-            encoder=encoder,
+        game, networks_of_game = GAN, (generator, discriminator)
+        if encoder is not None:
+            game, networks_of_game = BiGAN, (generator, discriminator, encoder)
+        return game(
+            *networks_of_game,
             latent_distribution=config.latent.distribution,
             discriminator_steps=training.discriminator_steps,
             updates=training.updates,

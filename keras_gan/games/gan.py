@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import keras
 import tensorflow as tf
@@ -46,9 +46,7 @@ class GAN(AdversarialModel):
             condition_dim)) -> images.
         discriminator: `images` (, `labels`) -> logits, or a dict of `logits` and what
             auxiliary losses need: `class_logits` (batch, classes), `features` (batch, ...).
-        encoder: `images` -> latents (batch, latent_dim), trained together with G. D then has
-            pairs, (x, E(x)) as real and (G(z), z) as generated, each as one vector
-            (see `players.paired`).
+        encoder: of a subclass whose generator's player trains one (`bigan.BiGAN`).
         latent_distribution: a name of `latents.DISTRIBUTIONS`, all of unit variance.
         discriminator_steps: updates of D in a training step, the paper's k; each has
             fresh real images and fresh latents.
@@ -75,12 +73,10 @@ class GAN(AdversarialModel):
     Raises:
         ConfigError: settings that do not fit the networks.
 
-    Source: Goodfellow 2014, Algorithm 1; Mirza and Osindero 2014 for labels; Donahue 2017
-    (BiGAN) and Dumoulin 2017 (ALI) for the encoder.
+    Source: Goodfellow 2014, Algorithm 1; Mirza and Osindero 2014 for labels.
     """
 
-    #: Set per instance: an encoder is trained by the generator's player.
-    players: ClassVar[Mapping[str, tuple[str, ...]]] = AdversarialModel.players
+    #: A game without an encoder has none to ask for; `bigan.BiGAN` has one.
     encoder: keras.Model | None = None
     encoder_ema: keras.Model | None = None
 
@@ -115,9 +111,9 @@ class GAN(AdversarialModel):
             accumulate=accumulate,
         )
         latents.check_distribution(latent_distribution)
+        if encoder is not None and "encoder" not in self.players["generator"]:
+            raise ConfigError("A GAN has no encoder: make a BiGAN.")
         players.check_networks(generator, discriminator, packing, encoder)
-        if encoder is not None and augment:
-            raise ConfigError("`augment` is for images, but with an encoder D sees pairs.")
         augmentation.check(flip, augment, generator.output_shape[1:])
         networks = {"generator": generator, "discriminator": discriminator}
         decays = {"generator": ema_decay, "discriminator": discriminator_ema_decay}
@@ -126,8 +122,6 @@ class GAN(AdversarialModel):
         super().__init__(
             networks, ema_decays=decays, accumulation_steps=accumulate, seed=seed, name=name
         )
-        if encoder is not None:
-            self.players = {**self.players, "generator": ("generator", "encoder")}
         self.latent_distribution = latent_distribution
         self.discriminator_steps = discriminator_steps
         self.updates = updates
@@ -150,9 +144,7 @@ class GAN(AdversarialModel):
         self._labeled: tuple[tf.Tensor, tf.Tensor] | None = None
         self._has_batch_statistics = players.has_batch_statistics(discriminator)
         # Builds the model: Keras saves no weights of one that was never called.
-        made = self({n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in inputs.items()})
-        if encoder is not None:
-            self.averaged("encoder")({"images": made})
+        self({n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in inputs.items()})
 
     @property
     def condition_dim(self) -> int | None:
@@ -220,10 +212,6 @@ class GAN(AdversarialModel):
         self.objective = losses.get(objective)
         self.penalties = regularizers_module.get(penalties)
         self.auxiliary = auxiliary_module.get(auxiliary)
-        if self.encoder is not None and self.auxiliary:
-            raise ConfigError(
-                "`auxiliary` losses are for images, but with an encoder D sees pairs."
-            )
         players.check_outputs(
             self.discriminator, self.auxiliary, self.conditional and not self.shows_labels
         )
@@ -234,14 +222,14 @@ class GAN(AdversarialModel):
         return {
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
             **{name: getattr(self, name) for name in _SETTINGS},
         }
 
     @classmethod
     def from_config(cls, config):
         for role in ("generator", "discriminator", "encoder"):
-            config[role] = keras.saving.deserialize_keras_object(config.get(role))
+            if role in config:
+                config[role] = keras.saving.deserialize_keras_object(config[role])
         return cls(**config)
 
     @property
@@ -285,10 +273,8 @@ class GAN(AdversarialModel):
         """Return D's losses on real and generated images; rows are the logits of both."""
         inputs = self.inputs_of_discriminator
         labels, labeled = batch["labels"], batch["labeled"]
-        fake = inputs(self.generate(forward, batch, detached=True), batch["fake"])
-        real = inputs(batch["images"], batch["real"])
-        fake = self.paired(fake, batch["latent"])
-        real = self.paired(real, self.encode(forward, batch["images"], detached=True))
+        fake = self.fake_inputs(forward, batch, detached=True)
+        real = self.real_inputs(forward, batch, detached=True)
         # Regularizers first, before D's state moves: they are those of the same D.
         added = self.regularization(forward, real, fake, batch)
         more = None
@@ -304,17 +290,14 @@ class GAN(AdversarialModel):
         return Terms({"adversarial/discriminator": loss, **added}, logits, value)
 
     def generator_terms(self, forward: Forward, batch: Mapping[str, Any]) -> Terms:
-        """Return G's (and E's) losses through D; real and generated images have the same D."""
-        inputs, labels = self.inputs_of_discriminator, batch["labels"]
-        fake = self.paired(inputs(self.generate(forward, batch), batch["fake"]), batch["latent"])
+        """Return G's losses through D; real and generated images have the same D."""
+        labels = batch["labels"]
+        fake = self.fake_inputs(forward, batch)
         fake = self.discriminate(forward, fake, labels, batch["fake"])
         real = None
         if self.compares:
-            code = self.encode(forward, batch["images"])
-            real = self.paired(inputs(batch["images"], batch["real"]), code)
-            # Without an encoder nothing of it is to be differentiated.
-            detached = self.encoder is None
-            real = self.discriminate(forward, real, labels, batch["real"], detached=detached)
+            real = self.real_inputs(forward, batch)
+            real = self.discriminate(forward, real, labels, batch["real"])
         targets = labels if self.conditional else None
         found = auxiliary_module.generator_losses(self.auxiliary, real, fake, targets)
         if not any(loss.alone for loss in self.auxiliary):
@@ -322,27 +305,14 @@ class GAN(AdversarialModel):
         return Terms(found)
 
     def adversarial_of_generator(self, real: Any, fake: Any) -> tf.Tensor:
-        """Return G's adversarial loss, which E, where there is one, minimises with G.
-
-        D tells (x, E(x)) from (G(z), z). Who wants it to err wants that of both, so that real
-        and generated pairs are swapped in a second term. D's logits of swapped pairs are
-        mirrored: for log-odds, the negative.
-
-        Source: Donahue 2017, equation 3 and section 3.4; Dumoulin 2017, section 2.
-        """
+        """Return G's adversarial loss from D's outputs."""
         real_logits = None if real is None else real["logits"]
-        loss = self.objective.generator_loss(real_logits, fake["logits"])
-        if self.encoder is not None:
-            mirror = 2.0 * self.objective.neutral_logit
-            mirrored = mirror - fake["logits"], mirror - real["logits"]
-            loss += self.objective.generator_loss(*mirrored)
-        return loss
+        return self.objective.generator_loss(real_logits, fake["logits"])
 
     @property
     def compares(self) -> bool:
         """Whether the generator's losses need D's outputs of real images."""
-        needed = self.objective.uses_real_logits or any(a.uses_real for a in self.auxiliary)
-        return needed or self.encoder is not None
+        return self.objective.uses_real_logits or any(a.uses_real for a in self.auxiliary)
 
     # ---------------------------------------------------------------- what is drawn
 
@@ -409,15 +379,14 @@ class GAN(AdversarialModel):
             inputs["labels"] = batch["labels"]
         return forward(self.generator, inputs, detached=detached)
 
-    def encode(self, forward: Forward, images: tf.Tensor, detached: bool = False):
-        """Return E(x), or None where there is no encoder."""
-        if self.encoder is None:
-            return None
-        return forward(self.encoder, {"images": images}, detached=detached)
+    def real_inputs(self, forward: Forward, batch: Mapping[str, Any], detached: bool = False):
+        """Return what D has of real images: packs with noise."""
+        return self.inputs_of_discriminator(batch["images"], batch["real"])
 
-    def paired(self, images: tf.Tensor, latent: tf.Tensor | None) -> tf.Tensor:
-        """Return images, or with an encoder pairs of these and latents."""
-        return images if self.encoder is None else players.paired(images, latent)
+    def fake_inputs(self, forward: Forward, batch: Mapping[str, Any], detached: bool = False):
+        """Return what D has of generated images."""
+        images = self.generate(forward, batch, detached)
+        return self.inputs_of_discriminator(images, batch["fake"])
 
     def discriminate_all(self, forward, real, fake, batch, labeled=None):
         """Return D's outputs of real, generated and labeled images, the latter None if not given.

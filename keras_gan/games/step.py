@@ -49,19 +49,23 @@ class TrainStep:
 
     def __init__(self, model: AdversarialModel):
         self.model = model
-        iteration = tf.cast(model.iteration.value, tf.int32)
-        self._root = tf.stack([tf.constant(model.seed, tf.int32), iteration])
+        self._iteration = tf.cast(model.iteration.value, tf.int32)
         self._uses: collections.Counter[str] = collections.Counter()
         self._logs: dict[str, tf.Tensor] = {}
 
     # ---------------------------------------------------------------- random numbers
 
     def seed(self, stream: str) -> tf.Tensor:
-        """Return the next seed of a stream, int32 (2,), the same on all replicas."""
+        """Return the next seed of a stream, int32 (2,), the same on all replicas.
+
+        It is a constant of the program beside the iteration: to fold numbers into a seed by
+        TensorFlow takes XLA a tenth of a second each to compile.
+        """
         use = self._uses[stream]
         self._uses[stream] += 1
         # A checksum, since Python's own hash of a text differs between processes.
-        return _fold_in(_fold_in(self._root, zlib.crc32(stream.encode()) & 0x7FFFFFFF), use)
+        text = f"{self.model.seed}/{stream}/{use}"
+        return tf.stack([tf.constant(zlib.crc32(text.encode()) >> 1, tf.int32), self._iteration])
 
     def draw(
         self, stream: str, sample: Callable[[Any, tf.Tensor], tf.Tensor], rows: Any
@@ -99,18 +103,22 @@ class TrainStep:
         """
         model, optimizer = self.model, self.model.optimizer_of(player)
         variables, networks = model.trainable_of(player), model.networks_of(player)
-        seed = replicas.own(self.seed(player))
+        parts = model.accumulation_steps
 
         def of_part(tensors, part, is_last):
+            def own_seed():
+                seed = replicas.own(self.seed(player))
+                return seed if parts == 1 else _fold_in(seed, part)
+
             with tf.GradientTape() as tape:
-                forward = Forward(_fold_in(seed, part), tape, networks, is_last)
+                forward = Forward(own_seed, tape, networks, is_last)
                 found = terms(forward, *tensors)
                 loss = sum(found.losses.values())
                 scaled = optimizer.scale_loss(loss)
             logs = {f"loss/{player}": loss, **found.losses, **found.logs}
             return (tape.gradient(scaled, variables), logs), found.rows
 
-        compute = functools.partial(accumulated, model.accumulation_steps, of_part)
+        compute = functools.partial(accumulated, parts, of_part)
         if model.jit_gradients:
             compute = tf.function(compute, jit_compile=True, autograph=False)
         (gradients, logs), rows = compute(tensors)
@@ -143,15 +151,22 @@ class TrainStep:
 class Forward:
     """Forward passes in training mode, within one part of a player's update.
 
-    Dropout is keyed by (seed, call index). Other state (moving statistics, the u of spectral
+    Dropout is keyed by a seed of each call. Other state (moving statistics, the u of spectral
     norm) moves only in the player's own update, and there in its last part alone: D's update
     leaves all of G as it was, and G's all of D.
     """
 
-    def __init__(self, seed: tf.Tensor, tape: tf.GradientTape, networks: list, is_last: Any):
-        self._seed, self._tape = seed, tape
+    def __init__(
+        self,
+        seed: Callable[[], tf.Tensor],
+        tape: tf.GradientTape,
+        networks: list,
+        is_last: Any,
+    ):
+        #: Returns the next seed, int32 (2,), of this replica and part.
+        self.seed = seed
+        self._tape = tape
         self._networks, self._is_last = networks, is_last
-        self._calls = 0
 
     def __call__(
         self,
@@ -174,11 +189,6 @@ class Forward:
             for variable, value in moved:
                 self.assign(variable, value)
         return outputs
-
-    def seed(self) -> tf.Tensor:
-        """Return a seed of this call index, int32 (2,); of this replica and part."""
-        self._calls += 1
-        return _fold_in(self._seed, self._calls)
 
     def assign(self, variable: keras.Variable, value: tf.Tensor) -> None:
         """Assign a state variable in the last part of the minibatch."""
