@@ -14,7 +14,7 @@ CHARTS = {
         "V(D,G) and its optimum, -log 4": (r"^charts/V\[D,G\]$", r"^charts/held_out/V\[D,G\]$"),
         "D(x) against D(G(z))": (r"^charts/D\[x\]$", r"^charts/D\[G\[z\]\]$"),
         "the game's own value and its optimum": (r"^value/",),
-        "losses, and those beside the game's": (r"^loss/", r"^auxiliary/"),
+        "losses, and those beside the game's": (r"^loss/", r"^adversarial/", r"^auxiliary/"),
         "test error of D as a classifier": (r"^classifier/test_error$",),
     },
     "The samples": {
