@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ from kept import Results, print_table, told, trained
 from keras_gan import load_source
 from keras_gan.config import Config, parse_assignments
 from keras_gan.data import Source
-from keras_gan.games import augmentation, auxiliary, building, ema, players
+from keras_gan.games import augmentation, building, classification, ema
+from keras_gan.games.step import Forward
 from keras_gan.runs import sampling
 from keras_gan.utils import random
 from keras_gan.utils.pixels import as_float
@@ -50,7 +52,7 @@ def supervised_error(config: Config, source: Source, judge: Source, steps: int) 
     network, average = gan.discriminator, ema.copy_of(gan.discriminator)
     optimizer = building.build_optimizers(config)[1]
     optimizer.build(network.trainable_variables)
-    loss_of = auxiliary.Classifier().discriminator_loss
+    policies = config.training.augment
     decay = config.training.discriminator_ema_decay
 
     @tf.function(jit_compile=config.network.family == "mlp")
@@ -58,17 +60,21 @@ def supervised_error(config: Config, source: Source, judge: Source, steps: int) 
         seed = tf.stack([config.seed, step])
         size = [config.training.batch_size]
         rows = random.uniform(size, seed, maxval=len(known), dtype=tf.int32)
-        seen = augmentation.augmented(tf.gather(images, rows), config.training.augment, seed + 1)
+        draws = {
+            name: random.uniform([*size, augmentation.draws_of(name)], seed + 2 + number)
+            for number, name in enumerate(policies)
+        }
+        seen = augmentation.augmented(tf.gather(images, rows), draws)
+        seeds = (seed + tf.constant([1, use]) for use in itertools.count(1))
         with tf.GradientTape() as tape:
-            outputs, moved = players.play(network, {"images": seen}, seed + 2)
-            loss = loss_of(outputs, tf.gather(labels, rows), outputs, None)
+            forward = Forward(lambda: next(seeds), tape, [network], True)
+            outputs = forward(network, {"images": seen})
+            loss = classification.cross_entropy(outputs["class_logits"], tf.gather(labels, rows))
         gradients = tape.gradient(loss, network.trainable_variables)
         # The layer of the game's logit, where there is one, learns nothing here.
         pairs = zip(gradients, network.trainable_variables, strict=True)
         gradients = [tf.zeros_like(v) if g is None else g for g, v in pairs]
         optimizer.apply(gradients, network.trainable_variables)
-        for variable, value in moved:
-            variable.assign(value)
         ema.follow(average, network, decay, step)
 
     for step in range(steps):

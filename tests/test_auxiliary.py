@@ -10,8 +10,10 @@ from test_networks import built
 from keras_gan import load_config, networks
 from keras_gan.engine.schedule import Schedule, balanced_order
 from keras_gan.evaluation.held_out import held_out_gap
-from keras_gan.games import auxiliary, building
+from keras_gan.games import auxiliary, building, classification
+from keras_gan.games.acgan import ACGAN
 from keras_gan.games.gan import GAN
+from keras_gan.games.semi_supervised import SemiSupervisedGAN
 from keras_gan.games.step import TrainStep
 from keras_gan.utils.errors import ConfigError
 
@@ -21,7 +23,7 @@ LABELS = (np.arange(32) % 3).astype("int32")
 FAMILIES = list(networks.FAMILIES)
 
 
-def game(conditioning="classifier", losses=None, options=None, **built_with):
+def game(conditioning="classifier", options=None, compiled=None, **built_with):
     """A small compiled game with class logits and features."""
     keras.utils.set_random_seed(0)
     players = networks.build(
@@ -29,9 +31,16 @@ def game(conditioning="classifier", losses=None, options=None, **built_with):
         class_logits=True, features=True, generator={"hidden": [8], "activations": ["relu"]},
         discriminator={"hidden": [8], "activations": ["relu"]}, **built_with,
     )  # fmt: skip
-    gan = GAN(*players, **(options or {}))
-    gan.compile("sgd", "sgd", auxiliary={"classifier": {}} if losses is None else losses)
+    kind = SemiSupervisedGAN if conditioning == "none" else ACGAN
+    gan = kind(*players, **(options or {}))
+    plain = {"generator_optimizer": "sgd", "discriminator_optimizer": "sgd"}
+    gan.compile(**{**plain, **(compiled or {})})
     return gan
+
+
+def adam():
+    names = ("generator_optimizer", "discriminator_optimizer")
+    return {name: keras.optimizers.Adam(1e-2) for name in names}
 
 
 # ------------------------------------------------------------------ closed forms
@@ -42,26 +51,28 @@ def game(conditioning="classifier", losses=None, options=None, **built_with):
     [([0, 1], (np.log(2) + np.log(4)) / 2), ([-1, 1], np.log(4)), ([-1, -1], 0.0)],
 )
 def test_the_classifiers_loss_is_the_cross_entropy_of_rows_with_a_label(labels, expected):
-    told = {"class_logits": tf.constant([[0.0, 0.0], [np.log(3.0), 0.0]], tf.float32)}
-    loss = auxiliary.Classifier().discriminator_loss(told, tf.constant(labels), told, None)
+    class_logits = tf.constant([[0.0, 0.0], [np.log(3.0), 0.0]], tf.float32)
+    loss = classification.cross_entropy(class_logits, tf.constant(labels))
     np.testing.assert_allclose(loss, expected, rtol=1e-6)
-    both = auxiliary.Classifier().discriminator_loss(
-        told, tf.constant(labels), told, tf.constant([0, 0])
-    )
-    np.testing.assert_allclose(both, expected + (np.log(2) + np.log(4 / 3)) / 2, rtol=1e-6)
-    real_only = auxiliary.Classifier(real_only=True)
-    fake = (told, tf.constant([0, 0]))
-    np.testing.assert_array_equal(
-        real_only.discriminator_loss(told, tf.constant(labels), *fake), loss
-    )
-    of_generator = real_only.generator_loss(None, *fake)
-    np.testing.assert_allclose(of_generator, (np.log(2) + np.log(4 / 3)) / 2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("real_only", [False, True])
+def test_d_learns_the_classes_of_generated_images_unless_of_real_ones_only(real_only):
+    gan = game(options={"classification_weight": 0.5, "real_only": real_only})
+    logits = tf.zeros((1, 1))
+    real = {"logits": logits, "class_logits": tf.constant([[0.0, 0.0]])}
+    fake = {"logits": logits, "class_logits": tf.constant([[np.log(3.0), 0.0]], tf.float32)}
+    batch = {"labels": tf.constant([0])}
+    of_d = gan.discriminator_losses(real, fake, batch)["classification/discriminator"]
+    expected = np.log(2) + (0.0 if real_only else np.log(4 / 3))
+    np.testing.assert_allclose(of_d, 0.5 * expected, rtol=1e-6)
+    of_g = gan.generator_losses(real, fake, batch)["classification/generator"]
+    np.testing.assert_allclose(of_g, 0.5 * np.log(4 / 3), rtol=1e-6)
 
 
 def test_feature_matching_compares_means():
-    real = {"features": tf.constant([[1.0, 3.0], [3.0, 5.0]])}
-    fake = {"features": tf.constant([[1.0, -1.0], [-1.0, 1.0]])}
-    loss = auxiliary.FeatureMatching().generator_loss(real, fake, None)
+    real, fake = tf.constant([[1.0, 3.0], [3.0, 5.0]]), tf.constant([[1.0, -1.0], [-1.0, 1.0]])
+    loss = classification.feature_matching(real, fake)
     np.testing.assert_allclose(loss, (2.0**2 + 4.0**2) / 2)
 
 
@@ -136,39 +147,36 @@ def test_one_hot_vectors_are_what_ids_are(family, conditioning):
 
 def test_both_players_learn_the_classes():
     """Images of three grey levels, a class each: the classifier's losses of both fall."""
-    gan = game()
-    gan.compile(
-        keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-2), auxiliary={"classifier": {}}
-    )
+    gan = game(compiled=adam())
     images = (np.ones((32, 8, 8, 1)) * (LABELS[:, None, None, None] - 1)).astype("float32")
     step = tf.function(gan.train_step, autograph=False)
     first = {k: float(v) for k, v in step((images, LABELS)).items()}
     for _ in range(60):
         gan.reset_metrics()
         last = {k: float(v) for k, v in step((images, LABELS)).items()}
-    for name in ("auxiliary/classifier/discriminator", "auxiliary/classifier/generator"):
+    for name in ("classification/discriminator", "classification/generator"):
         assert last[name] < 0.5 * first[name]
 
 
 @pytest.mark.parametrize("objective", ["minimax", "hinge", "relativistic", "wasserstein"])
 @pytest.mark.parametrize("conditioning", ["classifier", "projection", "none"])
 def test_any_objective_with_any_conditioning(objective, conditioning):
-    gan = game(conditioning)
-    losses = {"classifier": {"weight": 0.5}, "feature_matching": {"weight": 2.0}}
-    gan.compile(
-        "sgd", "sgd", objective=objective, auxiliary=losses, penalties={"r1": {"weight": 0.1}}
-    )
-    said = gan.train_step((IMAGES, LABELS))
-    assert all(np.isfinite(value) for value in said.values())
-    parts = ["auxiliary/feature_matching/generator", "auxiliary/classifier/generator"]
-    assert set(parts) < set(said)
-    assert (float(said[parts[1]]) == 0.0) == (conditioning == "none")
+    options = {"classification_weight": 0.5}
+    if conditioning == "none":
+        options["feature_matching_weight"] = 2.0
+    compiled = {"objective": objective, "penalties": {"r1": {"weight": 0.1}}}
+    gan = game(conditioning, options, compiled)
+    logs = gan.train_step((IMAGES, LABELS))
+    assert all(np.isfinite(value) for value in logs.values())
+    of_generator = "feature_matching" if conditioning == "none" else "classification/generator"
+    assert {"classification/discriminator", of_generator} < set(logs)
 
 
 def test_alone_it_stands_in_the_place_of_the_games_loss_of_g():
-    gan = game("none", {"feature_matching": {"weight": 3.0, "alone": True}})
-    said = gan.train_step(IMAGES)
-    assert float(said["loss/generator"]) == float(said["auxiliary/feature_matching/generator"]) > 0
+    options = {"feature_matching_weight": 3.0, "adversarial": False, "classification_weight": None}
+    logs = game("none", options).train_step(IMAGES)
+    assert float(logs["loss/generator"]) == float(logs["feature_matching"]) > 0
+    assert "adversarial/generator" not in logs
 
 
 def test_a_minibatch_in_parts_has_the_gradients_of_the_whole():
@@ -185,7 +193,7 @@ def test_labelled_images_alone_teach_the_classes():
     gan.set_labeled_images(IMAGES[:3], LABELS[:3])
     assert not gan.uses_labels
     said = gan.train_step(IMAGES)
-    without = game("none", {})
+    without = game("none", {"classification_weight": None})
     np.testing.assert_allclose(said["V(D,G)"], without.train_step(IMAGES)["V(D,G)"], rtol=1e-5)
     known = gan.labeled_rows(TrainStep(gan), len(IMAGES))
     assert known["images"].shape == IMAGES.shape
@@ -195,20 +203,25 @@ def test_labelled_images_alone_teach_the_classes():
 
 
 @pytest.mark.parametrize(
-    "conditioning, images, labels, message",
+    "images, labels, message",
     [
-        ("classifier", IMAGES[:3], LABELS[:3], "Where G takes labels, every image"),
-        ("none", IMAGES[:3, :4], LABELS[:3], r"shape \(n, 8, 8, 1\). Received: \(3, 4, 8, 1\)"),
-        ("none", IMAGES[:0], LABELS[:0], r"shape \(n, 8, 8, 1\)"),
-        ("none", IMAGES[:3], LABELS[:2], r"ids from 0 to 2, int \(3,\). Received: int32 \(2,\)"),
-        ("none", IMAGES[:3], LABELS[:3] * 1.0, "Received: float64"),
-        ("none", IMAGES[:3], LABELS[:3] + 1, "from 0 to 2.*, 1 to 3"),
-        ("none", IMAGES[:3], LABELS[:3] - 1, "from 0 to 2.*, -1 to 1"),
+        (IMAGES[:3, :4], LABELS[:3], r"shape \(n, 8, 8, 1\). Received: \(3, 4, 8, 1\)"),
+        (IMAGES[:0], LABELS[:0], r"shape \(n, 8, 8, 1\)"),
+        (IMAGES[:3], LABELS[:2], r"ids from 0 to 2, int \(3,\). Received: int32 \(2,\)"),
+        (IMAGES[:3], LABELS[:3] * 1.0, "Received: float64"),
+        (IMAGES[:3], LABELS[:3] + 1, "from 0 to 2.*, 1 to 3"),
+        (IMAGES[:3], LABELS[:3] - 1, "from 0 to 2.*, -1 to 1"),
     ],
 )
-def test_images_that_can_not_be_known(conditioning, images, labels, message):
+def test_labeled_images_that_do_not_fit(images, labels, message):
     with pytest.raises(ConfigError, match=message):
-        game(conditioning).set_labeled_images(images, labels)
+        game("none").set_labeled_images(images, labels)
+
+
+def test_a_generator_with_labels_needs_them_all():
+    conditional = game().generator
+    with pytest.raises(ConfigError, match="Where G takes labels, every image"):
+        SemiSupervisedGAN(conditional, game("none").discriminator)
 
 
 @pytest.mark.parametrize(
@@ -217,10 +230,13 @@ def test_images_that_can_not_be_known(conditioning, images, labels, message):
 def test_all_losses_at_once_in_any_precision_under_xla(precision):
     """K+1 classes, few labels, feature matching and R1: finite, and both players learn."""
     with policy(precision):
-        gan = game("none", {}, {"discriminator_ema_decay": 0.9}, k_plus_one=True)
-    losses = {"classifier": {"k_plus_one": True}, "feature_matching": {"alone": True}}
-    optimizers = keras.optimizers.Adam(1e-2), keras.optimizers.Adam(1e-2)
-    gan.compile(*optimizers, auxiliary=losses, penalties={"r1": {"weight": 0.1, "every": 2}})
+        options = {
+            "discriminator_ema_decay": 0.9,
+            "feature_matching_weight": 1.0,
+            "adversarial": False,
+        }
+        compiled = {**adam(), "penalties": {"r1": {"weight": 0.1, "every": 2}}}
+        gan = game("none", options, compiled, k_plus_one=True)
     images = (np.ones((32, 8, 8, 1)) * (LABELS[:, None, None, None] - 1)).astype("float32")
     gan.set_labeled_images(images[:6], LABELS[:6])
     step = tf.function(gan.train_step, jit_compile=True, autograph=False)
@@ -229,14 +245,14 @@ def test_all_losses_at_once_in_any_precision_under_xla(precision):
         said = step(images)
     assert all(np.isfinite(value) for value in said.values())
     # Chance has log 3 = 1.1; three grey levels are told apart from two images of each.
-    assert said["auxiliary/classifier/discriminator"] < 0.3
+    assert said["classification/discriminator"] < 0.3
     told = gan.averaged("discriminator")({"images": images}, training=False)["class_logits"]
     assert (np.argmax(told, axis=1) == LABELS).mean() > 0.9
 
 
 def test_a_discriminator_of_classes_is_held_out_like_any_other():
     """A fresh copy of it, logsumexp and all, tells black images from white ones."""
-    judge = game("none", {}, k_plus_one=True).discriminator
+    judge = game("none", k_plus_one=True).discriminator
     noise = RNG.normal(scale=0.1, size=(2, 210, 8, 8, 1)).astype("float32")
     assert held_out_gap(judge, noise[0] - 0.9, noise[1] + 0.9).value > -0.3  # 0 at best
     assert held_out_gap(judge, noise[0], noise[1]).value < -1.2  # -log 4 = -1.386
@@ -312,6 +328,8 @@ def test_losses_that_there_are_not(given, message):
         ({"data.labels_per_class": 3}, "no effect without auxiliary.classifier"),
         ({"data.labels_seed": 1}, "no effect without data.labels_per_class"),
         ({"auxiliary.classifier.real_only": True}, "real_only` has no effect with"),
+        ({"network.conditioning": "projection", "auxiliary.feature_matching.weight": 1},
+         "feature_matching` is for a generator without labels"),
         ({"training.discriminator_ema_decay": 0.9}, "no effect without auxiliary.classifier"),
         ({"data.labels_per_class": 3, "network.conditioning": "classifier"},
          "needs network.conditioning=none"),
@@ -326,8 +344,11 @@ def test_settings_that_do_not_fit_each_other(settings, message):
 
 
 def test_networks_that_do_not_say_what_is_looked_at():
-    gan = GAN(*networks.build("mlp", latent_dim=4, sample_shape=(8, 8, 1)))
+    plain = networks.build("mlp", latent_dim=4, sample_shape=(8, 8, 1))
     with pytest.raises(ConfigError, match="needs a discriminator that returns `features`"):
-        gan.compile("sgd", "sgd", auxiliary={"feature_matching": {}})
-    with pytest.raises(ConfigError, match="should tell them"):
-        game(losses={})
+        SemiSupervisedGAN(*plain, classification_weight=None, feature_matching_weight=1.0)
+    with pytest.raises(ConfigError, match="needs a discriminator that returns `class_logits`"):
+        ACGAN(*plain)
+    players = game().generator, game().discriminator
+    with pytest.raises(ConfigError, match="labels that D does not see: make an ACGAN"):
+        GAN(*players).compile()

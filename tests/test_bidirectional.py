@@ -191,12 +191,6 @@ def test_an_encoder_of_other_shapes_is_told():
         BiGAN(*networks.build("mlp", latent_dim=DIM, sample_shape=SHAPE), encoder)
 
 
-def test_auxiliary_losses_are_not_for_pairs():
-    gan = bidirectional()
-    with pytest.raises(ConfigError, match="with an encoder D has pairs"):
-        gan.compile(auxiliary={"feature_matching": {}})
-
-
 # ---------------------------------------------------------------------------- a run
 
 

@@ -16,8 +16,10 @@ from keras_gan import networks
 from keras_gan.engine import loop
 from keras_gan.engine.programs import RoundsProgram, graphs_as_written
 from keras_gan.engine.schedule import Schedule
+from keras_gan.games.acgan import ACGAN
 from keras_gan.games.bigan import BiGAN
 from keras_gan.games.gan import GAN
+from keras_gan.games.semi_supervised import SemiSupervisedGAN
 
 SHAPE, DIM, ROWS = (4, 4, 1), 3, 12
 RNG = np.random.default_rng(0)
@@ -34,6 +36,7 @@ class Game:
 
     Attributes:
         networks: options of `networks.build`.
+        kind: the model's class.
         model: options of the model.
         compiled: options of its `compile`.
         encoder: whether it has one.
@@ -41,6 +44,7 @@ class Game:
     """
 
     networks: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    kind: type[GAN] = GAN
     model: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     compiled: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     encoder: bool = False
@@ -57,7 +61,7 @@ class Game:
         own = {"latent_dim": DIM, "sample_shape": SHAPE, "options": SIZES}
         encoder = networks.build_encoder("mlp", **own) if self.encoder else None
         options = {"ema_decay": 0.9, **self.model, **options}
-        gan = BiGAN(*players, encoder, **options) if self.encoder else GAN(*players, **options)
+        gan = self.kind(*players, *([encoder] if self.encoder else []), **options)
         # Adam would make a full step of a gradient that is 0 but for rounding.
         gan.compile(*(keras.optimizers.SGD(rate) for _ in range(2)), **self.compiled)
         if self.labeled:
@@ -72,7 +76,7 @@ class Game:
 
 _CLASSES = {"num_classes": 3, "class_logits": True}
 _R1 = {"r1": {"weight": 0.1, "every": 2}}
-_FEW = {"classifier": {"weight": 2.0, "k_plus_one": True}, "feature_matching": {"alone": True}}
+_FEW = {"classification_weight": 2.0, "feature_matching_weight": 1.0, "adversarial": False}
 GAMES = {
     "gan": Game(compiled={"penalties": _R1}),
     "relativistic": Game(compiled={"objective": "relativistic", "penalties": _R1}),
@@ -81,17 +85,19 @@ GAMES = {
     "packed": Game(networks={"packing": 2}, model={"packing": 2}, compiled={"objective": "hinge"}),
     "acgan": Game(
         networks={**_CLASSES, "conditioning": "classifier"},
-        compiled={"auxiliary": {"classifier": {"weight": 0.5}}},
+        kind=ACGAN,
+        model={"classification_weight": 0.5},
     ),
     "bigan": Game(
+        kind=BiGAN,
         encoder=True,
         compiled={"penalties": _R1},
         groups=frozenset({"generator", "generator_ema", "discriminator", "encoder", "encoder_ema"}),
     ),
     "semi_supervised": Game(
         networks={**_CLASSES, "conditioning": "none", "k_plus_one": True, "features": True},
-        model={"discriminator_ema_decay": 0.9},
-        compiled={"auxiliary": _FEW},
+        kind=SemiSupervisedGAN,
+        model={**_FEW, "discriminator_ema_decay": 0.9},
         labeled=True,
         groups=frozenset({"generator", "generator_ema", "discriminator", "discriminator_ema"}),
     ),
@@ -161,11 +167,9 @@ def test_many_steps_a_call_equal_steps_one_by_one(game):
 
 @every_game
 def test_parts_of_a_minibatch_equal_the_whole(game):
-    whole, parts = game.build(), game.build(accumulate=2)
-    if game.labeled:
-        # Feature matching compares means of a part, which are not those of the whole.
-        for gan in (whole, parts):
-            gan.compile("sgd", "sgd", auxiliary={"classifier": {"weight": 2.0}})
+    # Feature matching compares means of a part, which are not those of the whole.
+    options = {"feature_matching_weight": None, "adversarial": True} if game.labeled else {}
+    whole, parts = game.build(**options), game.build(accumulate=2, **options)
     logs, others = (gan.train_step(game.batch(gan)) for gan in (whole, parts))
     close(whole, parts, logs, others)
 

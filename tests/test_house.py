@@ -84,3 +84,20 @@ def test_no_modules_import_each_other():
         TopologicalSorter(GRAPH).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_the_base_of_all_games_knows_no_latent_label_or_image():
+    tree = ast.parse(FILES["games.base"].read_text("utf-8"))
+    assert isinstance(tree.body[0], ast.Expr)  # its docstring may
+    code = ast.unparse(ast.Module(tree.body[1:], []))
+    assert not [word for word in ("latent", "label", "image") if word in code]
+
+
+@pytest.mark.parametrize("name", [n for n in FILES if n.startswith("games.")])
+def test_a_games_training_step_reads_as_its_papers_algorithm(name):
+    """At most 20 lines without the docstring."""
+    for node in ast.walk(ast.parse(FILES[name].read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef) and node.name == "train_step":
+            *_, last = node.body
+            first = node.body[1 if ast.get_docstring(node) else 0]
+            assert last.end_lineno - first.lineno < 20

@@ -52,12 +52,6 @@ class BiGAN(GAN):
         images = keras.ops.zeros((1, *self.generator.output_shape[1:]))
         self.averaged("encoder")({"images": images})
 
-    def compile(self, *args: Any, auxiliary: Any = (), **kwargs: Any) -> None:
-        """As GAN's, without auxiliary losses."""
-        if auxiliary:
-            raise ConfigError("`auxiliary` losses are for images, but with an encoder D has pairs.")
-        super().compile(*args, **kwargs)
-
     def get_config(self):
         encoder = keras.saving.serialize_keras_object(self.encoder)
         return {**super().get_config(), "encoder": encoder}
@@ -75,7 +69,7 @@ class BiGAN(GAN):
         """Return (G(z), z)."""
         return players.paired(super().fake_inputs(forward, batch, detached), batch["latent"])
 
-    def adversarial_of_generator(self, real: Any, fake: Any) -> tf.Tensor:
+    def generator_losses(self, real: Any, fake: Any, batch: Mapping[str, Any]) -> dict:
         """Return G's loss, and the same with real and generated pairs swapped, E's part.
 
         Who wants D to err wants that of both. D's logits of swapped pairs are mirrored: for
@@ -83,7 +77,8 @@ class BiGAN(GAN):
 
         Source: Donahue 2017, equation 3 and section 3.4; Dumoulin 2017, section 2.
         """
+        losses = super().generator_losses(real, fake, batch)
         mirror = 2.0 * self.objective.neutral_logit
         mirrored = mirror - fake["logits"], mirror - real["logits"]
-        loss = super().adversarial_of_generator(real, fake)
-        return loss + self.objective.generator_loss(*mirrored)
+        losses["adversarial/generator"] += self.objective.generator_loss(*mirrored)
+        return losses

@@ -22,8 +22,10 @@ from keras_gan.games import (
     optimizers,
     regularizers,
 )
+from keras_gan.games.acgan import ACGAN
 from keras_gan.games.bigan import BiGAN
 from keras_gan.games.gan import GAN
+from keras_gan.games.semi_supervised import SemiSupervisedGAN
 from keras_gan.utils.checks import check_value
 from keras_gan.utils.errors import ConfigError
 
@@ -58,11 +60,10 @@ def build_gan(
         )
         encoder = _encoder(config, sample_shape)
     with _within_memory():
-        game, networks_of_game = GAN, (generator, discriminator)
-        if encoder is not None:
-            game, networks_of_game = BiGAN, (generator, discriminator, encoder)
+        game, options = _game(config)
         return game(
-            *networks_of_game,
+            *(generator, discriminator, *([] if encoder is None else [encoder])),
+            **options,
             latent_distribution=config.latent.distribution,
             discriminator_steps=training.discriminator_steps,
             updates=training.updates,
@@ -78,6 +79,24 @@ def build_gan(
         )
 
 
+def _game(config: Config) -> tuple[type[GAN], dict]:
+    """Return the recipe's game and the options that are its own."""
+    if config.network.encoder is not None:
+        return BiGAN, {}
+    found = build_auxiliary(config)
+    classifier, matching = found.get("classifier"), found.get("feature_matching")
+    if config.network.conditioning != "none" and classifier is not None:
+        weight, real_only = classifier.weight, classifier.real_only
+        return ACGAN, {"classification_weight": weight, "real_only": real_only}
+    if not found:
+        return GAN, {}
+    return SemiSupervisedGAN, {
+        "classification_weight": None if classifier is None else classifier.weight,
+        "feature_matching_weight": None if matching is None else matching.weight,
+        "adversarial": matching is None or not matching.alone,
+    }
+
+
 def _networks(
     config: Config,
     sample_shape: tuple[int, ...],
@@ -86,8 +105,8 @@ def _networks(
     sample_mean: np.ndarray | None,
 ) -> tuple[keras.Model, keras.Model]:
     conditional = config.network.conditioning != "none"
-    losses = {loss.name: loss for loss in build_auxiliary(config)}
-    classifier = losses.get("classifier")
+    found = build_auxiliary(config)
+    classifier = found.get("classifier")
     _check_labels(config, classifier is not None, num_classes, condition_dim)
     return networks.build(
         config.network.family,
@@ -98,7 +117,7 @@ def _networks(
         conditioning=config.network.conditioning,
         class_logits=classifier is not None,
         k_plus_one=classifier is not None and classifier.k_plus_one,
-        features="feature_matching" in losses,
+        features="feature_matching" in found,
         packing=config.training.packing,
         paired=config.network.encoder is not None,
         sample_mean=sample_mean,
@@ -201,7 +220,7 @@ def compile_gan(gan: GAN, config: Config) -> None:
 
 
 def build_game(config: Config) -> dict:
-    """Returns `objective`, `penalties` and `auxiliary`, or raises ConfigError."""
+    """Returns `objective` and `penalties`, or raises ConfigError."""
     options = dict(config.objective)
     name = options.pop("name", "non_saturating")
     return {
@@ -212,12 +231,11 @@ def build_game(config: Config) -> dict:
                 for penalty, settings in config.penalties.items()
             }
         ),
-        "auxiliary": build_auxiliary(config),
     }
 
 
-def build_auxiliary(config: Config) -> tuple[auxiliary.Auxiliary, ...]:
-    """Returns the losses beside the game's, or raises ConfigError.
+def build_auxiliary(config: Config) -> dict[str, auxiliary.Auxiliary]:
+    """Returns the options of classes and feature matching, or raises ConfigError.
 
     Labels that D tells have to be told: there the classifier has a weight of 1 if no other.
     """
@@ -261,7 +279,13 @@ def _check_batch(config: Config) -> None:
 def _check_classifier(config: Config) -> None:
     """Raises ConfigError where labels, who sees them and who tells them do not fit together."""
     conditioning = config.network.conditioning
-    classifier = next((a for a in build_auxiliary(config) if a.name == "classifier"), None)
+    found = build_auxiliary(config)
+    classifier = found.get("classifier")
+    if "feature_matching" in found and conditioning != "none":
+        raise ConfigError(
+            "`auxiliary.feature_matching` is for a generator without labels: set "
+            "network.conditioning=none."
+        )
     if config.training.packing > 1 and (conditioning != "none" or classifier):
         raise ConfigError(
             "`training.packing` above 1 needs network.conditioning=none and no "

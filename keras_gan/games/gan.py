@@ -3,38 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import keras
 import tensorflow as tf
 
 from keras_gan.games import augmentation, batches, latents, losses, players, reports
-from keras_gan.games import auxiliary as auxiliary_module
 from keras_gan.games import regularizers as regularizers_module
 from keras_gan.games.base import AdversarialModel, Terms
 from keras_gan.games.discriminator_inputs import DiscriminatorInputs
 from keras_gan.games.step import Forward, TrainStep
 from keras_gan.networks.layers import activations_kept
-from keras_gan.utils import random
 from keras_gan.utils.errors import ConfigError
-from keras_gan.utils.pixels import as_float
-
-#: The arguments of GAN beside its networks, as a saved model keeps them.
-_SETTINGS = (
-    "latent_distribution",
-    "discriminator_steps",
-    "updates",
-    "packing",
-    "instance_noise",
-    "instance_noise_steps",
-    "flip",
-    "augment",
-    "accumulate",
-    "ema_decay",
-    "discriminator_ema_decay",
-    "seed",
-    "name",
-)
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -76,6 +56,24 @@ class GAN(AdversarialModel):
     Source: Goodfellow 2014, Algorithm 1; Mirza and Osindero 2014 for labels.
     """
 
+    #: The arguments beside the networks, as a saved model keeps them.
+    settings: ClassVar[tuple[str, ...]] = (
+        "latent_distribution",
+        "discriminator_steps",
+        "updates",
+        "packing",
+        "instance_noise",
+        "instance_noise_steps",
+        "flip",
+        "augment",
+        "accumulate",
+        "ema_decay",
+        "discriminator_ema_decay",
+        "seed",
+        "name",
+    )
+    #: Whether D predicts classes.
+    has_classifier = False
     #: A game without an encoder has none to ask for; `bigan.BiGAN` has one.
     encoder: keras.Model | None = None
     encoder_ema: keras.Model | None = None
@@ -140,8 +138,6 @@ class GAN(AdversarialModel):
         self.latent_dim = inputs["latent"].shape[-1]
         self.conditional = "labels" in inputs
         self.shows_labels = "labels" in players.named_inputs(discriminator)
-        self.auxiliary: tuple[auxiliary_module.Auxiliary, ...] = ()
-        self._labeled: tuple[tf.Tensor, tf.Tensor] | None = None
         self._has_batch_statistics = players.has_batch_statistics(discriminator)
         # Builds the model: Keras saves no weights of one that was never called.
         self({n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in inputs.items()})
@@ -155,31 +151,7 @@ class GAN(AdversarialModel):
     @property
     def uses_labels(self) -> bool:
         """Whether a batch has to be (images, labels)."""
-        return self.conditional or (self.has_classifier and self._labeled is None)
-
-    @property
-    def has_classifier(self) -> bool:
-        """Whether the compiled game has an auxiliary classifier."""
-        return any(loss.needs == "class_logits" for loss in self.auxiliary)
-
-    def set_labeled_images(self, images, labels) -> None:
-        """Give D labeled images for its auxiliary classifier, some of which join each minibatch.
-
-        A minibatch has as many of them, drawn with replacement, beside its other images,
-        which need no labels then.
-
-        Args:
-            images: (n, *sample_shape), float in [-1, 1] or uint8.
-            labels: int (n,), of the classes of D's `class_logits`.
-
-        Raises:
-            ConfigError: images or labels of another form, or a G that takes labels.
-        """
-        if self.conditional:
-            raise ConfigError("Where G takes labels, every image of a batch needs its own.")
-        shape = self.generator.output_shape[1:]
-        players.check_labeled(self.discriminator, shape, images, labels)
-        self._labeled = tf.constant(images), tf.constant(labels, tf.int32)
+        return self.conditional
 
     def call(self, inputs, training=False):
         if not isinstance(inputs, Mapping):
@@ -194,7 +166,6 @@ class GAN(AdversarialModel):
         discriminator_optimizer: keras.optimizers.Optimizer | str = "adam",
         objective: losses.Objective | str = "non_saturating",
         penalties: Mapping[str, Mapping] | Iterable[regularizers_module.Penalty] = (),
-        auxiliary: Mapping[str, Mapping] | Iterable[auxiliary_module.Auxiliary] = (),
         jit_compile: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
@@ -205,16 +176,15 @@ class GAN(AdversarialModel):
                 names. Under `mixed_float16` each is given a loss scale of its own.
             objective: an adversarial loss or its name in `losses.OBJECTIVES`.
             penalties: `{"r1": {"weight": 0.1, "every": 4}}`, or `Penalty` objects.
-            auxiliary: `{"classifier": {"weight": 1.0}}`, or `Auxiliary` objects.
             jit_compile: XLA for plain Keras `fit`: True, False or `auto`.
             **kwargs: Keras' `run_eagerly` and `steps_per_execution`.
         """
         self.objective = losses.get(objective)
         self.penalties = regularizers_module.get(penalties)
-        self.auxiliary = auxiliary_module.get(auxiliary)
-        players.check_outputs(
-            self.discriminator, self.auxiliary, self.conditional and not self.shows_labels
-        )
+        if self.conditional and not self.shows_labels and not self.has_classifier:
+            raise ConfigError(
+                "G takes labels that D does not see: make an ACGAN, whose D has a classifier."
+            )
         given = {"generator": generator_optimizer, "discriminator": discriminator_optimizer}
         self.compile_players(given, jit_compile=jit_compile, **kwargs)
 
@@ -222,7 +192,7 @@ class GAN(AdversarialModel):
         return {
             "generator": keras.saving.serialize_keras_object(self.generator),
             "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            **{name: getattr(self, name) for name in _SETTINGS},
+            **{name: getattr(self, name) for name in self.settings},
         }
 
     @classmethod
@@ -237,7 +207,12 @@ class GAN(AdversarialModel):
         """The names of the compiled game's logs; none before `compile`."""
         if getattr(self, "objective", None) is None:
             return []
-        return reports.names(self.objective, self.penalties, self.auxiliary)
+        return reports.names(self.objective, self.penalties, self.loss_names)
+
+    @property
+    def loss_names(self) -> list[str]:
+        """The names of what the players minimise, but for regularizers."""
+        return ["adversarial/discriminator", "adversarial/generator"]
 
     # ---------------------------------------------------------------- Algorithm 1
 
@@ -271,23 +246,17 @@ class GAN(AdversarialModel):
 
     def discriminator_terms(self, forward: Forward, batch: Mapping[str, Any]) -> Terms:
         """Return D's losses on real and generated images; rows are the logits of both."""
-        inputs = self.inputs_of_discriminator
-        labels, labeled = batch["labels"], batch["labeled"]
         fake = self.fake_inputs(forward, batch, detached=True)
         real = self.real_inputs(forward, batch, detached=True)
         # Regularizers first, before D's state moves: they are those of the same D.
-        added = self.regularization(forward, real, fake, batch)
-        more = None
-        if labeled is not None:
-            more = inputs(labeled["images"], labeled["draws"]), labeled["draws"]
-        real, fake, known = self.discriminate_all(forward, real, fake, batch, more)
-        classes = (real, labels) if known is None else (known, labeled["labels"])
-        targets = labels if self.conditional else None
-        added |= auxiliary_module.discriminator_losses(self.auxiliary, *classes, fake, targets)
+        regularizers = self.regularization(forward, real, fake, batch)
+        real, fake = self.discriminate_both(forward, real, fake, batch)
+        losses = self.discriminator_losses(real, fake, batch)
+        value = {}
+        if self.objective.value_name:
+            value[self.objective.value_name] = -losses["adversarial/discriminator"]
         logits = real["logits"], fake["logits"]
-        loss = self.objective.discriminator_loss(*logits)
-        value = {self.objective.value_name: -loss} if self.objective.value_name else {}
-        return Terms({"adversarial/discriminator": loss, **added}, logits, value)
+        return Terms({**losses, **regularizers}, logits, value)
 
     def generator_terms(self, forward: Forward, batch: Mapping[str, Any]) -> Terms:
         """Return G's losses through D; real and generated images have the same D."""
@@ -298,21 +267,23 @@ class GAN(AdversarialModel):
         if self.compares:
             real = self.real_inputs(forward, batch)
             real = self.discriminate(forward, real, labels, batch["real"])
-        targets = labels if self.conditional else None
-        found = auxiliary_module.generator_losses(self.auxiliary, real, fake, targets)
-        if not any(loss.alone for loss in self.auxiliary):
-            found["adversarial/generator"] = self.adversarial_of_generator(real, fake)
-        return Terms(found)
+        return Terms(self.generator_losses(real, fake, batch))
 
-    def adversarial_of_generator(self, real: Any, fake: Any) -> tf.Tensor:
-        """Return G's adversarial loss from D's outputs."""
+    def discriminator_losses(self, real: Any, fake: Any, batch: Mapping[str, Any]) -> dict:
+        """Return what D minimises on its outputs of real and generated images, by name."""
+        loss = self.objective.discriminator_loss(real["logits"], fake["logits"])
+        return {"adversarial/discriminator": loss}
+
+    def generator_losses(self, real: Any, fake: Any, batch: Mapping[str, Any]) -> dict:
+        """Return what G minimises; `real` is None where no loss `compares`."""
         real_logits = None if real is None else real["logits"]
-        return self.objective.generator_loss(real_logits, fake["logits"])
+        loss = self.objective.generator_loss(real_logits, fake["logits"])
+        return {"adversarial/generator": loss}
 
     @property
     def compares(self) -> bool:
         """Whether the generator's losses need D's outputs of real images."""
-        return self.objective.uses_real_logits or any(a.uses_real for a in self.auxiliary)
+        return self.objective.uses_real_logits
 
     # ---------------------------------------------------------------- what is drawn
 
@@ -332,16 +303,12 @@ class GAN(AdversarialModel):
         """Return a minibatch with all that is drawn for its rows in one update."""
         images, labels = minibatch
         rows, shape = batches.rows_of(images), images.shape[1:]
-        labeled = None
-        if self._labeled is not None:
-            labeled = self.labeled_rows(step, rows)
         return {
             "images": images,
             "labels": labels,
             "latent": self.latent(step, rows),
             "real": self.inputs_of_discriminator.draw(step, rows, shape),
             "fake": self.inputs_of_discriminator.draw(step, rows, shape),
-            "labeled": labeled,
         }
 
     def latent(self, step: TrainStep, rows: Any) -> tf.Tensor:
@@ -351,18 +318,6 @@ class GAN(AdversarialModel):
             return latents.sample(self.latent_distribution, (count, self.latent_dim), seed)
 
         return step.draw("latent", sample, rows)
-
-    def labeled_rows(self, step: TrainStep, rows: Any) -> dict[str, Any]:
-        """Draw labeled images with replacement, and what D's inputs of them need."""
-        images, labels = self._labeled
-
-        def sample(count, seed):
-            return random.uniform([count], seed, maxval=len(images), dtype=tf.int32)
-
-        chosen = step.draw("labeled", sample, rows)
-        drawn = self.flipped(step, as_float(tf.gather(images, chosen)))
-        draws = self.inputs_of_discriminator.draw(step, rows, drawn.shape[1:])
-        return {"images": drawn, "labels": tf.gather(labels, chosen), "draws": draws}
 
     def flipped(self, step: TrainStep, images: tf.Tensor) -> tf.Tensor:
         """Mirror half of the real images, where that is asked for."""
@@ -388,29 +343,23 @@ class GAN(AdversarialModel):
         images = self.generate(forward, batch, detached)
         return self.inputs_of_discriminator(images, batch["fake"])
 
-    def discriminate_all(self, forward, real, fake, batch, labeled=None):
-        """Return D's outputs of real, generated and labeled images, the latter None if not given.
+    def discriminate_both(
+        self, forward: Forward, real: tf.Tensor, fake: tf.Tensor, batch: Mapping[str, Any]
+    ) -> tuple[dict, dict]:
+        """Return D's outputs of real and of generated images.
 
         One call makes one larger matrix product of two smaller ones. Batch norm
         would then mix real and generated statistics, so such a D is called twice.
         """
-        rows, draws, labels = batches.rows_of(real), batch["real"], batch["labels"]
-        if labeled is not None:
-            real = tf.concat([real, labeled[0]], axis=0)
-            draws = batches.joined(draws, labeled[1])
+        labels = batch["labels"]
         if self._has_batch_statistics:
-            real = self.discriminate(forward, real, labels, draws)
-            fake = self.discriminate(forward, fake, labels, batch["fake"])
-        else:
-            both = tf.concat([real, fake], axis=0)
-            twice = None if labels is None else tf.concat([labels, labels], axis=0)
-            of_both = batches.joined(draws, batch["fake"])
-            outputs = self.discriminate(forward, both, twice, of_both)
-            real, fake = batches.cut(outputs, batches.rows_of(real))
-        if labeled is None:
-            return real, fake, None
-        real, known = batches.cut(real, rows)
-        return real, fake, known
+            outputs = self.discriminate(forward, real, labels, batch["real"])
+            return outputs, self.discriminate(forward, fake, labels, batch["fake"])
+        both = tf.concat([real, fake], axis=0)
+        twice = tf.concat([labels, labels], axis=0) if self.shows_labels else None
+        draws = batches.joined(batch["real"], batch["fake"])
+        outputs = self.discriminate(forward, both, twice, draws)
+        return batches.cut(outputs, batches.rows_of(real))
 
     def discriminate(self, forward, images, labels, draws, **how):
         """Return D(T(x)) as a dict; everything that D is used for has augmented images."""

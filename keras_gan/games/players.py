@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.games.auxiliary import Auxiliary
 from keras_gan.utils.errors import ConfigError
 
 #: What a discriminator may return.
@@ -186,24 +184,11 @@ def _check_labels(generator: keras.Model, discriminator: keras.Model, packing: i
         raise ConfigError("`packing` is for unconditional networks: D would see mixed labels.")
 
 
-def check_outputs(
-    discriminator: keras.Model, auxiliary: Iterable[Auxiliary], labels_need_telling: bool
-) -> None:
-    """Raises ConfigError where D does not say what auxiliary losses look at.
-
-    Args:
-        discriminator: a player.
-        auxiliary: the losses.
-        labels_need_telling: G takes labels, and D does not.
-    """
-    said = named_outputs(output_of(discriminator))
-    for loss in auxiliary:
-        if loss.needs not in said:
-            raise ConfigError(
-                f"The auxiliary loss `{loss.name}` needs a discriminator that returns "
-                f"`{loss.needs}` (networks.build). Received: {', '.join(said)}."
-            )
-    if labels_need_telling and not any(loss.needs == "class_logits" for loss in auxiliary):
+def check_output(discriminator: keras.Model, name: str) -> None:
+    """Raises ConfigError where D does not return the output of that name."""
+    found = named_outputs(output_of(discriminator))
+    if name not in found:
         raise ConfigError(
-            "G takes labels that D does not see: the auxiliary loss `classifier` should tell them."
+            f"This game needs a discriminator that returns `{name}` (networks.build). "
+            f"Received: {', '.join(found)}."
         )

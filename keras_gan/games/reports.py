@@ -7,14 +7,13 @@ from collections.abc import Iterable
 import tensorflow as tf
 
 from keras_gan.games import losses
-from keras_gan.games.auxiliary import Auxiliary
 from keras_gan.games.regularizers import Penalty
 
 
 def names(
     objective: losses.Objective,
     penalties: Iterable[Penalty],
-    auxiliary: Iterable[Auxiliary] = (),
+    loss_names: Iterable[str],
 ) -> list[str]:
     """The names of a compiled game's metrics, in the order in which they are shown."""
     own = [objective.value_name] if objective.value_name else []
@@ -25,11 +24,8 @@ def names(
         "D(G(z))",
         "loss/discriminator",
         "loss/generator",
-        "adversarial/discriminator",
-        *([] if any(a.alone for a in auxiliary) else ["adversarial/generator"]),
+        *loss_names,
         *(f"penalty/{penalty.name}" for penalty in penalties),
-        *(f"auxiliary/{a.name}/discriminator" for a in auxiliary if a.of_discriminator),
-        *(f"auxiliary/{a.name}/generator" for a in auxiliary if a.of_generator),
         "gradient_norm/discriminator",
         "gradient_norm/generator",
     ]

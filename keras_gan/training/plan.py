@@ -44,7 +44,8 @@ class Training:
         sizes = [f"{n.count_params():,}" for n in (gan.generator, gan.discriminator)]
         encoder = f", encoder {gan.encoder.count_params():,}" if gan.encoder is not None else ""
         labels = "" if not gan.conditional else f", labels by {config.network.conditioning}"
-        penalties = "".join(f" + {loss.name} {loss.weight:g}" for loss in gan.auxiliary)
+        auxiliary = building.build_auxiliary(config).values()
+        penalties = "".join(f" + {loss.name} {loss.weight:g}" for loss in auxiliary)
         penalties += "".join(
             f" + {p.name} {p.weight:g}" + (f" every {p.every}" if p.every > 1 else "")
             for p in gan.penalties

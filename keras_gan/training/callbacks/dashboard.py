@@ -14,7 +14,12 @@ CHARTS = {
         "V(D,G) and its optimum, -log 4": (r"^charts/V\[D,G\]$", r"^charts/held_out/V\[D,G\]$"),
         "D(x) against D(G(z))": (r"^charts/D\[x\]$", r"^charts/D\[G\[z\]\]$"),
         "the game's own value and its optimum": (r"^value/",),
-        "losses, and those beside the game's": (r"^loss/", r"^adversarial/", r"^auxiliary/"),
+        "losses, and the parts of them": (
+            r"^loss/",
+            r"^adversarial/",
+            r"^classification/",
+            r"^feature_matching$",
+        ),
         "test error of D as a classifier": (r"^classifier/test_error$",),
     },
     "The samples": {
