@@ -32,7 +32,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "classifier": {
         "network.conditioning": "classifier",
         "auxiliary.classifier": {"weight": 0.2, "real_only": True},
-        "penalties.r1.weight": 1.0,
+        "regularizers.r1.weight": 1.0,
     },
     "conditional_batch_norm": {"network.generator.conditional_batch_norm": True},
 }

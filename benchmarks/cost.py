@@ -52,15 +52,15 @@ class Step:
             np.savez(path, images=images)
         settings = {
             "data.name": str(path),
-            "penalties": {},
+            "regularizers": {},
             "network.generator.width": width,
             "network.discriminator.width": width,
             "training.batch_size": batch,
-            "training.steps_per_call": 2,
+            "training.steps_per_execution": 2,
             "training.epochs": 10_000,
         }
         prepared = training.prepare(override(load_config("mnist_dcgan"), settings))
-        self.gan, self.steps = prepared.gan, prepared.schedule.steps_per_call
+        self.gan, self.steps = prepared.gan, prepared.schedule.steps_per_execution
         self.program = prepared.program
         self.blocks = iter(prepared.schedule.blocks(0))
         shapes = products.of_a_step(self.gan.generator, self.gan.discriminator, batch)

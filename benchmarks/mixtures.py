@@ -44,13 +44,13 @@ QUALITY = {"ring_8": 0.97, "grid_25": 0.95}
 VARIANTS = {
     "": (),
     "_vanilla": (
-        "objective.name=non_saturating",
-        "penalties={}",
-        "latent.distribution=normal",
-        "training.instance_noise=0",
-        "training.ema_decay=0",
+        "loss.name=non_saturating",
+        "regularizers={}",
+        "game.latent_distribution=normal",
+        "game.instance_noise=0",
+        "game.ema_decay=0",
     ),
-    "_normal": ("latent.distribution=normal",),
+    "_normal": ("game.latent_distribution=normal",),
 }
 CASES = ("gaussian_1d", *(name + variant for variant in VARIANTS for name in QUALITY))
 

@@ -105,13 +105,13 @@ class TorchLoop:
 
     def play(self, real: torch.Tensor) -> None:
         self.discriminator.requires_grad_(True)
-        loss = self.discriminator_loss(real, torch.randn(self.batch, LATENT))
+        loss = self.discriminator(real, torch.randn(self.batch, LATENT))
         self.discriminator_optimizer.zero_grad()
         loss.backward()
         self.discriminator_optimizer.step()
 
         self.discriminator.requires_grad_(False)
-        loss = self.generator_loss(torch.randn(self.batch, LATENT))
+        loss = self.generator(torch.randn(self.batch, LATENT))
         self.generator_optimizer.zero_grad()
         loss.backward()
         self.generator_optimizer.step()
@@ -158,7 +158,7 @@ class DataLoaderLoop(TorchLoop):
 # ---------------------------------------------------------------------------- JAX
 
 
-def jax_mlp(images: np.ndarray, batch_size: int, steps_per_call: int):
+def jax_mlp(images: np.ndarray, batch_size: int, steps_per_execution: int):
     """`jit` of a `scan` over steps of the study-notes networks, images resident as uint8.
 
     Returns:
@@ -232,10 +232,10 @@ def jax_mlp(images: np.ndarray, batch_size: int, steps_per_call: int):
         def __call__(self, steps: int) -> None:
             self.steps = 0
             while self.steps < steps:
-                size = steps_per_call * batch_size
+                size = steps_per_execution * batch_size
                 rows = self.random.permutation(len(data))[:size].astype(np.int32)
-                self.carry = play(self.carry, rows.reshape(steps_per_call, batch_size))
-                self.steps += steps_per_call
+                self.carry = play(self.carry, rows.reshape(steps_per_execution, batch_size))
+                self.steps += steps_per_execution
             jax.block_until_ready(self.carry)
 
     return Loop()

@@ -23,7 +23,7 @@ from keras_gan.config import Config, override, parse_assignments
 from keras_gan.evaluation import protocol
 from keras_gan.evaluation.energy import energy_distance
 from keras_gan.runs import Run, sampling
-from keras_gan.utils.pixels import as_float
+from keras_gan.utils.pixels import to_float
 
 PRECISIONS = ("float32", "mixed_float16", "mixed_bfloat16")
 SAMPLES = 10_000
@@ -33,7 +33,7 @@ def energy(run: Run) -> tuple[float, float]:
     """(energy distance to the held-out digits, that of as many training digits)."""
     data = run.config.data
     train, test = (
-        as_float(load_source(override(run.config, {"data.split": split}).data).images).numpy()
+        to_float(load_source(override(run.config, {"data.split": split}).data).images)
         for split in (data.split, "test")
     )
     samples = sampling.sample(run, SAMPLES, seed=0)["samples"]

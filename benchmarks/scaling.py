@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan.utils import launching
+from keras_gan.utils import processes
 
 STRATEGIES = ("one", "mirrored", "multi-worker")
 STEPS = 40  # a call, and an epoch
@@ -60,7 +60,7 @@ def begin(strategy: str, options: argparse.Namespace, *more: str) -> None:
     command = [sys.executable, __file__, options.recipe, f"--batch-size={options.batch_size}"]
     command += [f"--strategy={strategy}", f"--out={options.out}", *more]
     if strategy == "multi-worker":
-        code = launching.run_workers(command, 2)
+        code = processes.run_workers(command, 2)
     else:
         code = subprocess.run(command, check=False).returncode
     if code:
@@ -106,7 +106,7 @@ def prepared(options: argparse.Namespace, jit: bool | None = None):
     from keras_gan import load_config
     from keras_gan.engine import programs, strategies
     from keras_gan.engine.schedule import Schedule
-    from keras_gan.games import building
+    from keras_gan.games import recipes
 
     if options.strategy == "mirrored" and not tf.config.list_physical_devices("GPU"):
         cpus = [tf.config.LogicalDeviceConfiguration()] * 2
@@ -114,18 +114,18 @@ def prepared(options: argparse.Namespace, jit: bool | None = None):
     strategy = strategies.make(options.strategy)
     strategies.check_batch(strategy, options.batch_size, 1)
     config = load_config(options.recipe).replace(training__batch_size=options.batch_size)
-    rows = options.batch_size * config.training.discriminator_steps
+    rows = options.batch_size * config.game.discriminator_steps
     count = STEPS * rows
     images = np.random.default_rng(0).integers(256, size=(count, 28, 28, 1), dtype=np.uint8)
     labels = np.arange(count, dtype=np.int32) % 10
     keras.utils.set_random_seed(config.seed)
     with strategy.scope():
-        gan = building.build_gan(config, (28, 28, 1), 10)
-        building.compile_gan(gan, config)
+        gan = recipes.build(config, (28, 28, 1), 10)
+        recipes.compile_gan(gan, config)
         if jit is None:
             setting = config.training.jit_compile
             jit = programs.choose_jit(setting, gan.generator, gan.discriminator)
-        program = programs.RoundsProgram(gan, images, labels, jit)
+        program = programs.StepsProgram(gan, {"images": images, "labels": labels}, jit)
     blocks = iter(Schedule(count, rows, 10_000, STEPS, seed=0).blocks(0))
     return strategy, gan, program, blocks
 

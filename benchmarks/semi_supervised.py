@@ -31,7 +31,7 @@ from kept import Results, print_table, told, trained
 from keras_gan import load_source
 from keras_gan.config import Config, parse_assignments
 from keras_gan.data import Source
-from keras_gan.games import augmentation, building, classification, ema
+from keras_gan.games import augmentation, classification, ema
 from keras_gan.games.step import Forward
 from keras_gan.runs import sampling
 from keras_gan.utils import random
@@ -40,7 +40,7 @@ from keras_gan.utils.pixels import as_float
 
 def error_of(network: keras.Model, judge: Source) -> float:
     """The share of images whose class `network` does not tell."""
-    return float(np.mean(sampling.told_classes(network, judge.images) != judge.labels))
+    return float(np.mean(sampling.predicted_classes(network, judge.images) != judge.labels))
 
 
 def supervised_error(config: Config, source: Source, judge: Source, steps: int) -> float:
@@ -48,12 +48,12 @@ def supervised_error(config: Config, source: Source, judge: Source, steps: int) 
     known = np.flatnonzero(source.labels >= 0)
     images, labels = as_float(source.images[known]), tf.constant(source.labels[known])
     keras.utils.set_random_seed(config.seed)
-    gan = building.build_gan(config, source.sample_shape, source.num_classes)
+    gan = recipes.build(config, source.sample_shape, source.num_classes)
     network, average = gan.discriminator, ema.copy_of(gan.discriminator)
-    optimizer = building.build_optimizers(config)[1]
+    optimizer = recipes.build_optimizers(config)[1]
     optimizer.build(network.trainable_variables)
-    policies = config.training.augment
-    decay = config.training.discriminator_ema_decay
+    policies = config.game.augment
+    decay = config.game.discriminator_ema_decay
 
     @tf.function(jit_compile=config.network.family == "mlp")
     def update(step):

@@ -74,7 +74,7 @@ class Way:
             program(blocks)
         self.training.gan.iteration.numpy()  # waits for the device
         seconds = time.perf_counter() - start
-        self.speeds.append(calls * schedule.steps_per_call * schedule.rows_per_round / seconds)
+        self.speeds.append(calls * schedule.steps_per_execution * schedule.rows_per_step / seconds)
         self.waited.append((program.waited - waited) / seconds)
 
 

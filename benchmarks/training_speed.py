@@ -16,6 +16,7 @@ the table stand the ratios that are meant to be kept, each beside its bound.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import statistics
 import tempfile
@@ -37,6 +38,7 @@ import torch
 from keras_gan import load_config, training
 from keras_gan.config import Config, override
 from keras_gan.engine import programs
+from keras_gan.runs.logs import MetricsLog
 from keras_gan.training import callbacks
 
 # ------------------------------------------------------------------ ours
@@ -53,7 +55,7 @@ class BareLoop:
         program, self.steps = self.training.program, 0
         while self.steps < steps:
             logs = program(self.blocks)
-            self.steps += self.training.schedule.steps_per_call
+            self.steps += self.training.schedule.steps_per_execution
         float(logs["V(D,G)"])  # waits for the last call
 
 
@@ -86,13 +88,13 @@ class FitLoop:
     def held_out(self) -> str:
         """What the held-out discriminator costs, which few of the rounds' epochs have."""
         source, config = self.training.source, self.training.config
-        check = callbacks.HeldOutDiscriminator(self.run.path, 1, source, config.seed)
-        check.set_model(self.training.gan)
-        check.on_train_begin()
-        start = time.perf_counter()
-        check.act(check.iteration, {})
-        seconds = time.perf_counter() - start
-        check.close()
+        with contextlib.closing(MetricsLog(self.run.path)) as log:
+            check = callbacks.HeldOutDiscriminator(log, 1, source, config.seed)
+            check.set_model(self.training.gan)
+            check.on_train_begin()
+            start = time.perf_counter()
+            check.act(check.iteration, {})
+            seconds = time.perf_counter() - start
         every = config.output.held_out_every_epochs
         return f"one check by the held-out discriminator: {seconds:.1f} s, every {every:g} epochs"
 
@@ -121,7 +123,7 @@ def without_extras(loop: BareLoop) -> BareLoop:
     gan = loop.training.gan
     gan.update_metrics = lambda values: {"V(D,G)": values["V(D,G)"]}
     source, jit = loop.training.source, loop.training.program.jit_compile
-    program = programs.RoundsProgram(gan, source.images, source.labels, jit)
+    program = programs.StepsProgram(gan, {"images": source.images, "labels": source.labels}, jit)
     loop.training = dataclasses.replace(loop.training, program=program)
     return loop
 
@@ -153,8 +155,8 @@ CASES = {
         "mnist_dcgan",
         {
             "data.split": "train[:30000]",
-            "penalties": {},
-            "objective": {"name": "non_saturating"},
+            "regularizers": {},
+            "loss": {"name": "non_saturating"},
             "optimizer.generator": {"name": "adam", "learning_rate": 1e-4},
             "optimizer.discriminator": {"name": "adam", "learning_rate": 1e-4},
         },
@@ -190,10 +192,10 @@ def loops_of(
         loops[COMPILED] = peers.TorchLoop(networks(), images, batch, compiled=True)
         loops[LOADER] = peers.DataLoaderLoop(networks(), images, batch)
         if jax_loop is not None:
-            calls = bare.training.schedule.steps_per_call
+            calls = bare.training.schedule.steps_per_execution
             loops[JAX] = jax_loop(images, batch, calls)
         loops[PRODUCTS] = Arithmetic(bare.training.gan, batch)
-    loops[SAME] = without_extras(BareLoop(override(config, {"training.ema_decay": 0.0})))
+    loops[SAME] = without_extras(BareLoop(override(config, {"game.ema_decay": 0.0})))
     loops[BARE] = bare
     loops[FIT] = FitLoop(config, folder / case, without=CHECKS)
     loops[CHECKED] = FitLoop(config, folder / f"{case}-checked")

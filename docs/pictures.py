@@ -1,8 +1,8 @@
-"""Makes the pictures of docs/: python docs/pictures.py [curves] [objectives] [samples] [screens].
+"""Makes the pictures of docs/: python docs/pictures.py [curves] [losses] [samples] [screens].
 
 `curves`: what healthy training, collapse, a discriminator that is too strong, and divergence look
-like; `objectives`: the samples of docs/sweeps/objectives.yaml, whose table it writes into
-objectives.md; `samples`: the README's, of --run; `screens`: TensorBoard, the demo and the static
+like; `losses`: the samples of docs/sweeps/losses.yaml, whose table it writes into
+losses.md; `samples`: the README's, of --run; `screens`: TensorBoard, the demo and the static
 page, of --run, by a headless Chromium. Without a name, all. The theory's figures are made by
 `keras-gan theory`, those of performance.md by the commands that stand there. --epochs makes
 trainings shorter, to try the script; --images writes elsewhere than into docs/images.
@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-SWEEP = Path(__file__).parent / "sweeps" / "objectives.yaml"
-PAGE = Path(__file__).parent / "objectives.md"
+SWEEP = Path(__file__).parent / "sweeps" / "losses.yaml"
+PAGE = Path(__file__).parent / "losses.md"
 _COLUMNS = {
     "online/energy_distance": "energy distance",
     "online/misplaced": "misplaced",
@@ -40,33 +40,33 @@ CURVES = {
     "healthy": {},
     # G is much faster than D: all its samples go to the one image that D likes at the moment.
     "collapse": {
-        "objective.name": "non_saturating",
-        "penalties": {},
+        "loss.name": "non_saturating",
+        "regularizers": {},
         "optimizer.generator.learning_rate": 0.002,
         "optimizer.discriminator.learning_rate": 0.00003,
-        "training.ema_decay": 0.0,
+        "game.ema_decay": 0.0,
     },
-    # D is much faster than G, in the game whose gradient vanishes when D is right.
+    # D is much faster than G, with the loss whose gradient vanishes when D is right.
     "strong_discriminator": {
-        "objective.name": "minimax",
-        "penalties": {},
-        "training.discriminator_steps": 4,
+        "loss.name": "minimax",
+        "regularizers": {},
+        "game.discriminator_steps": 4,
         "optimizer.generator.learning_rate": 0.00002,
         "optimizer.discriminator.learning_rate": 0.001,
-        "training.ema_decay": 0.0,
+        "game.ema_decay": 0.0,
     },
-    # A critic without any bound: the game has no optimum to come to.
+    # A critic without any bound: the loss has no optimum.
     "divergence": {
-        "objective.name": "wasserstein",
-        "penalties": {},
+        "loss.name": "wasserstein",
+        "regularizers": {},
         "optimizer.generator.learning_rate": 0.002,
         "optimizer.discriminator.learning_rate": 0.002,
-        "training.ema_decay": 0.0,
+        "game.ema_decay": 0.0,
     },
 }
 _EPOCHS = 60
 _PATIENCE = 600_000  # milliseconds, for busy machines
-_NAMES = ("curves", "objectives", "samples", "screens")
+_NAMES = ("curves", "losses", "samples", "screens")
 
 SEVEN = [(0.3, 0.25), (0.7, 0.25), (0.5, 0.8)]  # a digit to draw
 
@@ -80,7 +80,7 @@ def curves(runs: Path, images: Path, epochs: int | None) -> None:
     shared = {
         "training.epochs": epochs or _EPOCHS,
         "output.scalars_every_steps": 23,
-        "training.steps_per_call": 23,
+        "training.steps_per_execution": 23,
         "output.samples_every_epochs": 5,
         "output.held_out_every_epochs": 20,
     }
@@ -88,7 +88,7 @@ def curves(runs: Path, images: Path, epochs: int | None) -> None:
         config = override(load_config("digits"), {**shared, **changes})
         run = fit(config, runs / name)
         file = io.BytesIO()
-        plots.curves(run.metrics()).savefig(file, format="png")
+        plots.curves(run.metrics(), run.gan).savefig(file, format="png")
         last = sorted((run.path / "samples").glob("*.png"))[-1]
         beside(Image.open(file), Image.open(last)).save(images / f"curves_{name}.png")
 
@@ -103,10 +103,10 @@ def beside(left: Image.Image, right: Image.Image) -> Image.Image:
     return sheet
 
 
-def objectives(out: Path, images: Path, epochs: int | None) -> None:
-    """objectives.png, the samples of seed 0 of each game, and the table of objectives.md.
+def losses(out: Path, images: Path, epochs: int | None) -> None:
+    """Make losses.png, the samples of seed 0 of each loss, and the table of losses.md.
 
-    Plays what is not there yet of the sweep. A shorter one writes no table.
+    Runs what is left of the sweep. A shorter one writes no table.
     """
     sweep = SWEEP
     if epochs is not None:
@@ -131,21 +131,21 @@ def objectives(out: Path, images: Path, epochs: int | None) -> None:
     padded = [
         np.pad(r, ((0, 0), (0, width - r.shape[1]), (0, 0)), constant_values=255) for r in rows
     ]
-    Image.fromarray(np.concatenate(padded)).save(images / "objectives.png")
+    Image.fromarray(np.concatenate(padded)).save(images / "losses.png")
 
 
 def _fill(page: Path, groups: list[dict]) -> None:
-    """Writes a row a game between the marks of a page."""
-    lines = [f"| game | {' | '.join(_COLUMNS.values())} |", "|---" * (len(_COLUMNS) + 1) + "|"]
+    """Write a row per loss between the marks of a page."""
+    lines = [f"| loss | {' | '.join(_COLUMNS.values())} |", "|---" * (len(_COLUMNS) + 1) + "|"]
     for group in groups:
         cells = [
             f"{m['mean']:.3g} ± {m['spread']:.1g}" if (m := group["metrics"].get(name)) else "-"
             for name in _COLUMNS
         ]
-        lines.append(f"| `{group['game']}` | {' | '.join(cells)} |")
-    picture = "![Samples of seed 0 of each game](images/objectives.png)"
+        lines.append(f"| `{group['loss']}` | {' | '.join(cells)} |")
+    picture = "![Samples of seed 0 of each loss](images/losses.png)"
     text = "\n".join([*lines, "", picture])
-    marks = r"(<!-- objectives -->\n).*(\n<!-- /objectives -->)"
+    marks = r"(<!-- losses -->\n).*(\n<!-- /losses -->)"
     page.write_text(
         re.sub(marks, lambda m: m[1] + text + m[2], page.read_text("utf-8"), flags=re.DOTALL),
         "utf-8",
@@ -288,8 +288,8 @@ def main() -> None:
         out.mkdir(parents=True, exist_ok=True)
         if "curves" in names:
             curves(out, given.images, given.epochs)
-        if "objectives" in names:
-            objectives(out / "objectives", given.images, given.epochs)
+        if "losses" in names:
+            losses(out / "losses", given.images, given.epochs)
         if "samples" in names:
             samples(given.run, given.images)
         if "screens" in names:

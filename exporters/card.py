@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ import yaml
 
 from keras_gan import __version__
 from keras_gan.exporters import serving
-from keras_gan.exporters.generator import Generator
+from keras_gan.games.endpoints import Endpoint, LatentSpec, SampleSpec, Spec
 from keras_gan.runs import Run
+from keras_gan.utils.labels import ClassLabels, VectorLabels
 
 FILE, PICTURE = "README.md", "samples.png"
 
@@ -25,96 +27,96 @@ LATENT = {
 }
 
 
-def text(run: Run, generator: Generator, facts: dict[str, Any]) -> str:
-    """The card: a YAML header, what the model is, and how to run each of its files."""
+def text(run: Run, endpoints: Mapping[str, Endpoint], facts: dict[str, Any]) -> str:
+    """Return the card: a YAML header, what the model is, and how to run each of its files."""
+    main = next(iter(endpoints.values()))
     sections = [
-        _header(run, generator),
-        _description(generator, facts),
+        _header(run, main),
+        _description(endpoints, facts),
         _training(run),
-        _metrics(facts),
-        _limits(run, generator),
+        _metrics(run, facts),
+        _limits(main),
         _files(facts),
-        *_how_to_run(generator, facts),
+        *_how_to_run(endpoints, facts),
     ]
     return "\n\n".join(section.strip("\n") for section in sections) + "\n"
 
 
-def _header(run: Run, generator: Generator) -> str:
+def _header(run: Run, endpoint: Endpoint) -> str:
     # The hub has no task for images of a class, nor one for points.
-    unconditional = generator.makes_images and not generator.takes_labels
+    unconditional = endpoint.produces.is_image and not endpoint.labels
     header = {
         "library_name": "keras",
         **({"pipeline_tag": "unconditional-image-generation"} if unconditional else {}),
-        "tags": ["gan", "keras-gan", run.config.network.family, run.config.name],
+        "tags": ["gan", "keras-gan", run.config.game["name"], run.config.name],
         "datasets": [Path(run.config.data.name).name],
     }
     return f"---\n{yaml.safe_dump(header, sort_keys=False)}---"
 
 
-def _description(generator: Generator, facts: dict) -> str:
-    shape = " x ".join(str(n) for n in generator.output_shape)
-    what = "images" if generator.makes_images else "points"
-    labels = _labels(generator)
+def _description(endpoints: Mapping[str, Endpoint], facts: dict) -> str:
+    main, *others = endpoints.items()
+    _, endpoint = main
+    shape = " x ".join(str(n) for n in endpoint.produces.shape)
+    what = "images" if endpoint.produces.is_image else "points"
     lines = [
         f"# {facts['name']}",
         f"![samples, not selected]({PICTURE})",
         f"The generator of a generative adversarial network: it makes {what} of {shape}"
-        f"{' from a latent and a label' if labels else ' from a latent'}. "
-        f"{generator.network.count_params():,} parameters, float32. "
+        f"{' from a latent and a label' if endpoint.labels else ' from a latent'}. "
+        f"{endpoint.network.count_params():,} parameters, float32. "
         f"Trained and exported with keras-gan {__version__}.",
         "| input | dtype, shape | what it is |\n|---|---|---|\n"
-        f"| `latent` | float32 (batch, {generator.latent_dim}) | {generator.latent_distribution}, "
-        "zero mean, unit variance |"
-        f"{labels}",
+        + "\n".join(_input(name, spec) for name, spec in endpoint.inputs.items()),
         f"Output `images`: float32 (batch, {shape.replace(' x ', ', ')})"
-        + (", from -1 (black) to 1 (white)." if generator.makes_images else "."),
+        + (", from -1 (black) to 1 (white)." if endpoint.produces.is_image else "."),
     ]
-    if "encoder" in facts:
-        lines.append(
-            "Beside it is an encoder, which was trained with it: `images` of that shape -> "
-            f"`latent` float32 (batch, {generator.latent_dim})."
-        )
+    for name, other in others:
+        inputs = ", ".join(f"`{given}`" for given in other.inputs)
+        lines.append(f"Beside it is `{name}`, trained with it: {inputs} -> `{other.output}`.")
     return "\n\n".join(lines)
 
 
-def _labels(generator: Generator) -> str:
-    """The table's row on the input `labels`; nothing where there is none."""
-    if generator.conditions is not None:
-        dim = generator.conditions.shape[1]
-        return f"\n| `labels` | float32 (batch, {dim}) | as in the training data |"
-    names = generator.class_names
-    if not names:
-        return ""
-    return f"\n| `labels` | int32 (batch,) | 0 to {len(names) - 1}: {', '.join(names)} |"
+def _input(name: str, spec: Spec) -> str:
+    """Return the table's row on an input."""
+    shape = f"{spec.dtype} ({', '.join(map(str, ('batch', *spec.shape)))})"
+    what = "as in the training data"
+    if isinstance(spec, LatentSpec):
+        what = f"{spec.distribution}, zero mean, unit variance"
+    elif isinstance(spec, ClassLabels):
+        shape, what = "int32 (batch,)", f"0 to {spec.size - 1}: {', '.join(spec.names)}"
+    return f"| `{name}` | {shape} | {what} |"
 
 
 def _training(run: Run) -> str:
     config, training = run.config, run.config.training
-    rounds = int(run.gan.iteration.numpy())  # of what was loaded, not the newest checkpoint's
+    steps = int(run.gan.iteration.numpy())  # of what was loaded, not the newest checkpoint's
     chosen = ", chosen as the nearest to training images" if run.checkpoint == "best" else ""
-    game = json.dumps(config.objective)
-    penalties = json.dumps(config.penalties) if config.penalties else "none"
+    regularizers = json.dumps(config.regularizers) if config.regularizers else "none"
     return "\n".join(
         [
             "## Data and training",
             "",
             f"- data: {Path(config.data.name).name} ({config.data.split}), "
             f"{run.num_samples:,} samples",
-            f"- networks: {config.network.family}, labels: {config.network.conditioning}",
-            f"- game: {game}, penalties: {penalties}",
+            f"- game: {json.dumps(config.game)}",
+            f"- networks: {json.dumps(config.network)}",
+            f"- loss: {json.dumps(config.loss)}, regularizers: {regularizers}",
             f"- optimizers: generator {json.dumps(config.optimizer.generator)}, "
             f"discriminator {json.dumps(config.optimizer.discriminator)}",
-            f"- batch {training.batch_size}, "
-            f"{training.discriminator_steps} discriminator step(s) a round, seed {config.seed}, "
-            f"{training.precision}",
-            f"- average of the generator's weights: {training.ema_decay or 'none'}",
+            f"- batch {training.batch_size}, seed {config.seed}, {training.precision}",
             f"- recipe `{config.name}` of {training.epochs} epochs; this is the generator after "
-            f"{rounds:,} rounds{chosen}",
+            f"{steps:,} training steps{chosen}",
         ]
     )
 
 
-def _metrics(facts: dict) -> str:
+def _optima(run: Run) -> str:
+    found = [f"{name} is {value:.3f}" for name, value in run.gan.optima.items()]
+    return f" At the optimum {', '.join(found)}." if found else ""
+
+
+def _metrics(run: Run, facts: dict) -> str:
     found = {k: v for k, v in facts["metrics"].items() if v is not None and k != "iteration"}
     lines = ["## Metrics", ""]
     if not found:
@@ -126,20 +128,19 @@ def _metrics(facts: dict) -> str:
         quality = f"which those named `{_MEASURED}` do"
     lines += [
         "",
-        f"They describe the game, not the quality of the images, {quality}. "
-        "At the optimum V(D,G) is -log 4 = -1.386.",
+        f"They describe the game, not the quality of the images, {quality}.{_optima(run)}",
     ]
     return "\n".join(lines)
 
 
-def _limits(run: Run, generator: Generator) -> str:
+def _limits(endpoint: Endpoint) -> str:
     lines = [
         "## Limits",
         "",
         "- The model knows its training data alone, with whatever is wrong or one-sided in them; "
         "nothing keeps it from coming close to single training images.",
-        f"- It makes {'images' if generator.makes_images else 'points'} of one size. Latents of "
-        "another distribution than the one above give worse ones.",
+        f"- It makes {'images' if endpoint.produces.is_image else 'points'} of one size. Latents "
+        "of another distribution than the one above give worse ones.",
         "- Whether the data's licence lets you publish what was learned from them is yours to "
         "find out; this card names no licence.",
     ]
@@ -160,7 +161,7 @@ def _files(facts: dict) -> str:
         largest = _bounded(file["max_abs_difference"], file["tolerance"])
         mean = _bounded(file["mean_abs_difference"], file["mean_tolerance"])
         lines.append(
-            f"| `{path}` | {file['weights']}, round {file['iteration']:,} | {file['bytes']:,} | "
+            f"| `{path}` | {file['weights']}, step {file['iteration']:,} | {file['bytes']:,} | "
             f"{largest} | {mean} | `{file['sha256'][:16]}...` |"
         )
     return "\n".join(lines)
@@ -174,192 +175,121 @@ def _bounded(differences: dict[str, float], limit: float | None) -> str:
 # ----------------------------------------------------------------------- how to run
 
 
-def _how_to_run(generator: Generator, facts: dict) -> list[str]:
-    newest = {}
-    for path, file in facts["files"].items():
-        newest[file["format"]] = path
-    sections = []
-    for kind, path in newest.items():
-        sections += _SNIPPETS[kind](generator, facts["name"], path)
+def _how_to_run(endpoints: Mapping[str, Endpoint], facts: dict) -> list[str]:
+    newest = {(file["format"], file["endpoint"]): path for path, file in facts["files"].items()}
+    main, sections = next(iter(endpoints)), []
+    for (kind, name), path in newest.items():
+        if kind in _SNIPPETS:
+            title = _SNIPPETS[kind][0] if name == main else f"`{name}`: {_SNIPPETS[kind][0]}"
+            sections.append(_python(title, kind, endpoints[name], path))
+        if kind == "web":
+            sections.append(_web(path))
+        if kind == "saved_model":
+            sections.append(_server(endpoints[main], facts["name"]))
     return ["## How to run it", *sections]
 
 
-def _python(title: str, lines: list[str]) -> str:
-    return "\n".join([f"### {title}", "", "```python", *lines, "```"])
-
-
-def _inputs(generator: Generator, count: int = 16) -> list[str]:
-    latent = LATENT[generator.latent_distribution].format(count=count, dim=generator.latent_dim)
-    lines = [
-        "rng = np.random.default_rng(0)",
-        f'inputs = {{"latent": {latent}.astype(np.float32)}}',
-    ]
-    if generator.class_names:
-        classes = len(generator.class_names)
-        lines.append(f'inputs["labels"] = np.arange({count}, dtype=np.int32) % {classes}')
-    elif generator.conditions is not None:
-        dim = generator.conditions.shape[1]
-        lines.append(f'inputs["labels"] = np.zeros(({count}, {dim}), np.float32)')
-    return lines
-
-
-def _save(generator: Generator) -> list[str]:
-    if not generator.makes_images:
-        return ['np.save("points.npy", images)']
-    return ['np.save("images.npy", np.round((images + 1) * 127.5).astype(np.uint8))']
-
-
-def _encoder(kind: str):
-    """The lines for an encoder's file; the format itself is told with the generator's."""
-
-    def snippets(generator, name, path):
-        images = [
-            "rng = np.random.default_rng(0)",
-            f"images = rng.uniform(-1, 1, (4, {', '.join(map(str, generator.output_shape))}))",
-            "images = images.astype(np.float32)",
-        ]
-        imports, lines = _ENCODERS[kind]
-        lines = [line.format(path=path) for line in lines]
-        title = f"The encoder, {kind}"
-        return [_python(title, ["import numpy as np", *imports, "", *images, *lines])]
-
-    return snippets
-
-
-_ENCODERS = {
-    "onnx": (
-        ["import onnxruntime"],
-        [
-            'session = onnxruntime.InferenceSession("{path}")',
-            'latent = session.run(["latent"], {{"images": images}})[0]',
-        ],
-    ),
+#: (title, imports, lines) by format; `path` and `output` are filled in.
+_ONNX = (
+    ["import onnxruntime"],
+    [
+        'session = onnxruntime.InferenceSession("{path}")',
+        '{output} = session.run(["{output}"], inputs)[0]',
+    ],
+)
+_SNIPPETS = {
+    "onnx": ("ONNX (`pip install onnxruntime numpy`)", *_ONNX),
+    "onnx_float16": ("ONNX, float16 weights (`pip install onnxruntime numpy`)", *_ONNX),
+    "onnx_int8": ("ONNX, int8 weights (`pip install onnxruntime numpy`)", *_ONNX),
     "litert": (
+        "LiteRT (`pip install ai-edge-litert numpy`)",
         ["from ai_edge_litert.interpreter import Interpreter"],
         [
-            'encoder = Interpreter("{path}").get_signature_runner("serving_default")',
-            'latent = encoder(images=images)["latent"]',
+            'signature = Interpreter("{path}").get_signature_runner("serving_default")',
+            '{output} = signature(**inputs)["{output}"]',
         ],
     ),
     "keras": (
+        "Keras (`pip install keras tensorflow`)",
         ["import keras"],
-        ['latent = keras.saving.load_model("{path}").predict({{"images": images}})'],
+        [
+            'network = keras.saving.load_model("{path}")',
+            "{output} = network.predict(inputs)",
+        ],
+    ),
+    "saved_model": (
+        "SavedModel (`pip install tensorflow`)",
+        ["import tensorflow as tf"],
+        [
+            'model = tf.saved_model.load("{path}")',
+            'signature = model.signatures["serving_default"]',
+            "tensors = {{k: tf.constant(v) for k, v in inputs.items()}}",
+            '{output} = signature(**tensors)["{output}"].numpy()',
+        ],
     ),
 }
 
 
-def _onnx(title: str):
-    def snippets(generator, name, path):
-        return [
-            _python(
-                f"{title} (`pip install onnxruntime numpy`)",
-                [
-                    "import numpy as np",
-                    "import onnxruntime",
-                    "",
-                    *_inputs(generator),
-                    f'session = onnxruntime.InferenceSession("{path}")',
-                    'images = session.run(["images"], inputs)[0]',
-                    *_save(generator),
-                ],
-            )
-        ]
-
-    return snippets
-
-
-def _litert(generator, name, path):
-    return [
-        _python(
-            "LiteRT (`pip install ai-edge-litert numpy`)",
-            [
-                "import numpy as np",
-                "from ai_edge_litert.interpreter import Interpreter",
-                "",
-                *_inputs(generator),
-                f'generator = Interpreter("{path}").get_signature_runner("serving_default")',
-                'images = generator(**inputs)["images"]',
-                *_save(generator),
-            ],
-        )
+def _python(title: str, kind: str, endpoint: Endpoint, path: str) -> str:
+    """Return a program that runs a file."""
+    _, imports, lines = _SNIPPETS[kind]
+    program = [
+        *sorted(["import numpy as np", *imports], key=lambda line: line.split()[1]),
+        "",
+        "rng = np.random.default_rng(0)",
+        "inputs = {}",
+        *(f'inputs["{name}"] = {_example(spec)}' for name, spec in endpoint.inputs.items()),
+        *(line.format(path=path, output=endpoint.output) for line in lines),
+        *_save(endpoint),
     ]
+    return "\n".join([f"### {title}", "", "```python", *program, "```"])
 
 
-def _keras(generator, name, path):
-    return [
-        _python(
-            "Keras (`pip install keras tensorflow`)",
-            [
-                "import keras",
-                "import numpy as np",
-                "",
-                *_inputs(generator),
-                f'generator = keras.saving.load_model("{path}")',
-                "images = generator.predict(inputs)",
-                *_save(generator),
-            ],
-        )
-    ]
+def _example(spec: Spec, count: int = 16) -> str:
+    """Return numpy code for an input."""
+    if isinstance(spec, LatentSpec):
+        latent = LATENT[spec.distribution].format(count=count, dim=spec.dim)
+        return f"{latent}.astype(np.float32)"
+    if isinstance(spec, ClassLabels):
+        return f"np.arange({count}, dtype=np.int32) % {spec.size}"
+    shape = ", ".join(map(str, (count, *spec.shape)))
+    if isinstance(spec, SampleSpec):
+        return f"rng.uniform(-1, 1, ({shape})).astype(np.float32)"
+    return f"np.zeros(({shape}), np.float32)"
 
 
-def _saved_model(generator, name, path):
-    python = _python(
-        "SavedModel (`pip install tensorflow`)",
-        [
-            "import numpy as np",
-            "import tensorflow as tf",
-            "",
-            *_inputs(generator),
-            f'model = tf.saved_model.load("{path}")',
-            'generator = model.signatures["serving_default"]',
-            "tensors = {k: tf.constant(v) for k, v in inputs.items()}",
-            'images = generator(**tensors)["images"].numpy()',
-            *_save(generator),
-        ],
-    )
-    server = ["### TF Serving", "", "```sh", "docker compose -f deploy/compose.yaml up --detach"]
-    if generator.makes_images:
-        row = '{"seed": 1}'
-        if generator.takes_labels:
-            label = 0 if generator.conditions is None else [0.0] * generator.conditions.shape[1]
-            row = json.dumps({"seed": 1, "labels": label})
-        server += [
-            f'curl -d \'{{"signature_name": "sample", "instances": [{row}]}}\' \\',
+def _save(endpoint: Endpoint) -> list[str]:
+    if getattr(endpoint.produces, "is_image", False):
+        return ['np.save("images.npy", np.round((images + 1) * 127.5).astype(np.uint8))']
+    name = "points" if isinstance(endpoint.produces, SampleSpec) else endpoint.output
+    return [f'np.save("{name}.npy", {endpoint.output})']
+
+
+def _server(endpoint: Endpoint, name: str) -> str:
+    lines = ["### TF Serving", "", "```sh", "docker compose -f deploy/compose.yaml up --detach"]
+    labels = endpoint.labels
+    if endpoint.produces.is_image:
+        row: dict[str, Any] = {"seed": 1}
+        if labels:
+            row["labels"] = 0 if isinstance(labels, ClassLabels) else [0.0] * labels.size
+        lines += [
+            f'curl -d \'{{"signature_name": "sample", "instances": [{json.dumps(row)}]}}\' \\',
             f"    {serving.ADDRESS}/{name}:predict",
-            *(
-                [serving.sample_command(name, labels=bool(generator.class_names))]
-                if generator.conditions is None  # of vectors the command knows nothing
-                else []
-            ),
         ]
-    server += ["```"]
-    return [python, "\n".join(server)]
+        if not isinstance(labels, VectorLabels):  # of which the command knows nothing
+            lines.append(serving.sample_command(name, labels=bool(labels)))
+    return "\n".join([*lines, "```"])
 
 
-def _web(generator, name, path):
-    return [
-        "\n".join(
-            [
-                "### Web page",
-                "",
-                "Any static host can serve the folder; the generator runs in the visitor's "
-                "browser:",
-                "",
-                "```sh",
-                f"python3 -m http.server --directory {path} 8000",
-                "```",
-            ]
-        )
-    ]
-
-
-_SNIPPETS = {
-    "onnx": _onnx("ONNX"),
-    "onnx_float16": _onnx("ONNX, float16 weights"),
-    "onnx_int8": _onnx("ONNX, int8 weights"),
-    "litert": _litert,
-    "keras": _keras,
-    "web": _web,
-    "saved_model": _saved_model,
-    **{f"{kind}_encoder": _encoder(kind) for kind in _ENCODERS},
-}
+def _web(path: str) -> str:
+    return "\n".join(
+        [
+            "### Web page",
+            "",
+            "Any static host can serve the folder; the generator runs in the visitor's browser:",
+            "",
+            "```sh",
+            f"python3 -m http.server --directory {path} 8000",
+            "```",
+        ]
+    )

@@ -1,4 +1,4 @@
-"""Keras' own format: the generator as a `.keras` file, for more Keras."""
+"""Keras' own format: the network as a `.keras` file, for more Keras."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from keras_gan.exporters.encoder import Encoder
-from keras_gan.exporters.generator import Generator
 from keras_gan.exporters.parity import Runner
+from keras_gan.games.endpoints import Endpoint
 
 
-def write(generator: Generator | Encoder, path: Path) -> None:
-    """Writes the float32 network alone: stock Keras layers, no optimizer."""
-    generator.network.save(path)
+def write(endpoint: Endpoint, path: Path) -> None:
+    """Write the float32 network alone: stock Keras layers, no optimizer."""
+    endpoint.network.save(path)
 
 
 def runner(path: Path) -> Runner:
-    """Loads the file anew and calls it in inference mode."""
+    """Load the file anew and calls it in inference mode."""
     network = keras.saving.load_model(path, compile=False)
     return lambda inputs: np.asarray(network(inputs, training=False))

@@ -6,37 +6,34 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_gan.exporters.encoder import Encoder
-from keras_gan.exporters.generator import Generator
 from keras_gan.exporters.parity import Runner
+from keras_gan.games.endpoints import Endpoint
 from keras_gan.utils.errors import ExportError
 
 _SIGNATURE = "serving_default"
 
 
-def write(generator: Generator | Encoder, path: Path) -> None:
-    """Writes a .tflite with one signature of any batch: latent (, labels) -> images.
-
-    Of an encoder: images -> latent.
+def write(endpoint: Endpoint, path: Path) -> None:
+    """Write a .tflite with one signature of any batch: named inputs -> the output.
 
     Raises:
         ExportError: a layer needs an operator that LiteRT does not have.
     """
     module = tf.Module()
-    module.weights = [weight.value for weight in generator.network.weights]
-    function = generator.function().get_concrete_function()
+    module.weights = [weight.value for weight in endpoint.network.weights]
+    function = endpoint.function().get_concrete_function()
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function], module)
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     try:
         model = converter.convert()
     except Exception as error:  # the converter's own errors have no common base
         reason = " ".join(str(error).split())[:300]
-        raise ExportError(f"LiteRT can't hold this generator: {reason}") from error
+        raise ExportError(f"LiteRT can't hold this network: {reason}") from error
     path.write_bytes(model)
 
 
 def runner(path: Path) -> Runner:
-    """Runs a .tflite with ai-edge-litert."""
+    """Run a .tflite with ai-edge-litert."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path))

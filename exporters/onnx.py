@@ -11,9 +11,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from keras_gan.exporters.encoder import Encoder
-from keras_gan.exporters.generator import Generator
 from keras_gan.exporters.parity import Runner
+from keras_gan.games.endpoints import Endpoint
 from keras_gan.utils.errors import ConfigError, ExportError
 
 OPSETS = (17, 18)
@@ -38,13 +37,11 @@ def checked_opset(opset: int | None) -> int:
     return opset
 
 
-def convert(
-    generator: Generator | Encoder, opset: int, metadata: dict[str, str]
-) -> onnx.ModelProto:
-    """Returns a generator or an encoder as a checked ONNX model.
+def convert(endpoint: Endpoint, opset: int, metadata: dict[str, str]) -> onnx.ModelProto:
+    """Return an endpoint as a checked ONNX model.
 
     Args:
-        generator: what to convert.
+        endpoint: what to convert.
         opset: one of OPSETS.
         metadata: becomes `metadata_props`.
 
@@ -55,8 +52,8 @@ def convert(
 
     with _quiet():
         model, _ = tf2onnx.convert.from_function(
-            generator.function(),
-            input_signature=generator.signature(),
+            endpoint.function(),
+            input_signature=endpoint.signature(),
             opset=opset,
             custom_op_handlers={"Erfc": (_erfc, [])},
         )
@@ -66,7 +63,7 @@ def convert(
         raise ExportError(f"ONNX has no operators for {', '.join(foreign)}.")
     del model.opset_import[:]
     model.opset_import.append(helper.make_opsetid("", opset))
-    model.graph.name = generator.network.name
+    model.graph.name = endpoint.network.name
     inputs, outputs = (
         ", ".join(t.name for t in ts) for ts in (model.graph.input, model.graph.output)
     )
@@ -97,18 +94,18 @@ def _erfc(context, node, name, args) -> None:
 
 
 def write(model: onnx.ModelProto, path: Path) -> None:
-    """Writes the model as one file.
+    """Write the model as one file.
 
     Raises:
         ExportError: it is larger than a protobuf may be.
     """
     if model.ByteSize() >= 2**31:
-        raise ExportError("The generator is larger than the 2 GB that one ONNX file can hold.")
+        raise ExportError("The network is larger than the 2 GB that one ONNX file can hold.")
     onnx.save(model, str(path))
 
 
 def runner(path: Path) -> Runner:
-    """Runs an ONNX file with ONNX Runtime on the CPU."""
+    """Run an ONNX file with ONNX Runtime on the CPU."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])

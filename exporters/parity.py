@@ -7,39 +7,41 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_gan.exporters.encoder import Encoder
-from keras_gan.exporters.generator import PARITY_BATCHES, Generator
+from keras_gan.games.endpoints import Endpoint
 from keras_gan.utils.errors import ExportError
 
-#: Runs a format's own runtime: named inputs -> images, or latents of an encoder.
+#: Batches at which a format is compared with Keras before it is published.
+PARITY_BATCHES = (1, 3, 17)
+
+#: Runs a format's own runtime: named inputs -> the output.
 Runner = Callable[[dict[str, np.ndarray]], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
 class Differences:
-    """Absolute differences from Keras' float32 images, by batch size.
+    """Absolute differences from Keras' float32 outputs, by batch size.
 
-    The images lie in [-1, 1]; 2/255, one step of a grey level, is 0.0078.
+    Images lie in [-1, 1]; 2/255, one step of a grey level, is 0.0078.
     """
 
     largest: dict[str, float]
     mean: dict[str, float]
 
 
-def differences(generator: Generator | Encoder, run: Runner) -> Differences:
-    """Compares a format with Keras at batches of PARITY_BATCHES.
+def differences(endpoint: Endpoint, run: Runner) -> Differences:
+    """Compare a format with Keras at batches of PARITY_BATCHES.
 
     Raises:
-        ExportError: the format's images have another shape.
+        ExportError: the format's output has another shape.
     """
     largest, mean = {}, {}
     for batch in PARITY_BATCHES:
-        inputs = generator.fixed_inputs(batch)
-        expected = np.asarray(generator(**inputs))
+        inputs = endpoint.examples(batch)
+        expected = np.asarray(endpoint(**inputs))
         received = np.asarray(run(inputs))
         if received.shape != expected.shape:
             raise ExportError(
-                f"Images should have the shape {expected.shape}. Received: {received.shape}."
+                f"The output should have the shape {expected.shape}. Received: {received.shape}."
             )
         difference = np.abs(received - expected)
         largest[str(batch)] = float(np.max(difference))
@@ -48,7 +50,7 @@ def differences(generator: Generator | Encoder, run: Runner) -> Differences:
 
 
 def check(what: str, found: Differences, largest: float, mean: float | None = None) -> None:
-    """Raises ExportError where a difference is above its limit, or not a number."""
+    """Raise ExportError where a difference is above its limit, or not a number."""
     limits = [(found.largest, largest, "")]
     if mean is not None:
         limits.append((found.mean, mean, " on average"))

@@ -7,7 +7,7 @@ import importlib.util
 import json
 import re
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,16 +23,17 @@ from keras_gan.exporters import (
     transaction,
     web,
 )
-from keras_gan.exporters.encoder import Encoder
-from keras_gan.exporters.generator import Generator
+from keras_gan.games.endpoints import Endpoint, LatentSpec
 from keras_gan.runs import Run, sampling
 from keras_gan.utils import image_grids
 from keras_gan.utils.errors import ConfigError, ExportError, KerasGanWarning, suggestion
+from keras_gan.utils.labels import ClassLabels
+from keras_gan.utils.registry import Registry
 
 DEPLOY = "deploy"
+WEIGHTS = ("ema", "raw")
 _COLUMNS, _ROWS = 10, 8  # of the card's picture, at most
-ENCODER = "_encoder"  # ends the format's name of an encoder's file
-_ENCODER_TOLERANCE = 1e-4  # latents are of unit variance, but have no bounds
+_LATENT_TOLERANCE = 1e-4  # latents are of unit variance, but have no bounds
 _LARGEST_VERSION = 2**63 - 1  # TF Serving's is an int64
 
 
@@ -40,22 +41,26 @@ _LARGEST_VERSION = 2**63 - 1  # TF Serving's is an int64
 class Job:
     """What a format's writer may need besides the path.
 
-    `generator` is what is written, an encoder in jobs of its own; `encoder` is what a
-    SavedModel has beside the generator.
+    Attributes:
+        endpoints: of the model by name, the main one first.
+        endpoint: the one that is written, in formats that hold one.
+        name: of the model.
+        opset, metadata: of ONNX.
+        web_runtime: of the format web.
     """
 
-    generator: Generator | Encoder
+    endpoints: Mapping[str, Endpoint]
+    endpoint: Endpoint
     name: str
     opset: int
     metadata: dict[str, str]
-    encoder: Encoder | None = None
     web_runtime: Path | None = None
     _onnx: list = dataclasses.field(default_factory=list)
 
     def onnx_model(self):
-        """The converted model; its variants share one conversion."""
+        """Return the converted model; its variants share one conversion."""
         if not self._onnx:
-            self._onnx.append(onnx.convert(self.generator, self.opset, self.metadata))
+            self._onnx.append(onnx.convert(self.endpoint, self.opset, self.metadata))
         return self._onnx[0]
 
 
@@ -69,7 +74,8 @@ class Format:
         runner: loads it with its own runtime.
         tolerance: largest absolute difference from Keras' images in [-1, 1].
         mean_tolerance: mean absolute difference; where there is none, `tolerance` says it.
-        encoder_path: of the encoder's own file, for formats that hold one network exactly.
+        others: path of the other endpoints' files, with `{endpoint}`, in formats that hold one
+            network exactly.
         options: those of `export` that are for this kind and not for every one.
         needs: {module: extra} that have to be installed.
         by_file: of a folder: its files take older ones' places, one by one.
@@ -77,78 +83,81 @@ class Format:
 
     path: str
     write: Callable[[Job, Path], None]
-    runner: Callable[[Path], parity.Runner]
+    runner: Callable[..., parity.Runner]
     tolerance: float
     mean_tolerance: float | None = None
-    encoder_path: str | None = None
+    others: str | None = None
     options: tuple[Literal["opset", "version", "web_runtime"], ...] = ()
     needs: dict[str, str] = dataclasses.field(default_factory=dict)
     by_file: bool = False
 
 
-FORMATS: dict[str, Format] = {
-    "onnx": Format(
-        "{name}.onnx",
-        lambda job, path: onnx.write(job.onnx_model(), path),
-        onnx.runner,
-        1e-5,
-        encoder_path="{name}_encoder.onnx",
-        options=("opset",),
-    ),
-    # The variants are lossy. Most pixels of a trained generator are black or white, where the
-    # rounding of weights is lost; at the edges between them it is magnified, so that a single
-    # pixel says little. It is the mean that is bounded, and the largest loosely. Measured on
-    # MNIST: int8 0.0013 to 0.0026 and 0.08 to 0.10, float16 0.00005 and 0.0024.
-    "onnx_float16": Format(
-        "{name}.float16.onnx",
-        lambda job, path: onnx.write(onnx.with_float16_weights(job.onnx_model()), path),
-        onnx.runner,
-        tolerance=0.1,
-        mean_tolerance=1e-3,
-        options=("opset",),
-    ),
-    "onnx_int8": Format(
-        "{name}.int8.onnx",
-        lambda job, path: onnx.write(onnx.with_int8_weights(job.onnx_model()), path),
-        onnx.runner,
-        tolerance=0.5,
-        mean_tolerance=0.01,
-        options=("opset",),
-    ),
-    "litert": Format(
-        "{name}.tflite",
-        lambda job, path: litert.write(job.generator, path),
-        litert.runner,
-        1e-4,
-        encoder_path="{name}_encoder.tflite",
-        needs={"ai_edge_litert": "litert"},
-    ),
-    "keras": Format(
-        "{name}.keras",
-        lambda job, path: keras_file.write(job.generator, path),
-        keras_file.runner,
-        1e-5,
-        encoder_path="{name}_encoder.keras",
-    ),
-    "web": Format(
-        "{name}-web",
-        lambda job, path: web.write(
-            job.generator, job.onnx_model(), job.name, path, job.web_runtime
+FORMATS: Registry[Format] = Registry(
+    "format",
+    {
+        "onnx": Format(
+            "{name}.onnx",
+            lambda job, path: onnx.write(job.onnx_model(), path),
+            onnx.runner,
+            1e-5,
+            others="{name}_{endpoint}.onnx",
+            options=("opset",),
         ),
-        web.runner,
-        1e-5,
-        options=("opset", "web_runtime"),
-        by_file=True,
-    ),
-    # The last one: a running server sees it once the other files are there.
-    "saved_model": Format(
-        "{name}/{version}",
-        lambda job, path: saved_model.write(job.generator, path, job.name, job.encoder),
-        saved_model.runner,
-        1e-5,
-        options=("version",),
-    ),
-}
+        # The variants are lossy. Most pixels of a trained generator are black or white, where the
+        # rounding of weights is lost; at the edges between them it is magnified, so that a single
+        # pixel says little. It is the mean that is bounded, and the largest loosely. Measured on
+        # MNIST: int8 0.0013 to 0.0026 and 0.08 to 0.10, float16 0.00005 and 0.0024.
+        "onnx_float16": Format(
+            "{name}.float16.onnx",
+            lambda job, path: onnx.write(onnx.with_float16_weights(job.onnx_model()), path),
+            onnx.runner,
+            tolerance=0.1,
+            mean_tolerance=1e-3,
+            options=("opset",),
+        ),
+        "onnx_int8": Format(
+            "{name}.int8.onnx",
+            lambda job, path: onnx.write(onnx.with_int8_weights(job.onnx_model()), path),
+            onnx.runner,
+            tolerance=0.5,
+            mean_tolerance=0.01,
+            options=("opset",),
+        ),
+        "litert": Format(
+            "{name}.tflite",
+            lambda job, path: litert.write(job.endpoint, path),
+            litert.runner,
+            1e-4,
+            others="{name}_{endpoint}.tflite",
+            needs={"ai_edge_litert": "litert"},
+        ),
+        "keras": Format(
+            "{name}.keras",
+            lambda job, path: keras_file.write(job.endpoint, path),
+            keras_file.runner,
+            1e-5,
+            others="{name}_{endpoint}.keras",
+        ),
+        "web": Format(
+            "{name}-web",
+            lambda job, path: web.write(
+                job.endpoint, job.onnx_model(), job.name, path, job.web_runtime
+            ),
+            web.runner,
+            1e-5,
+            options=("opset", "web_runtime"),
+            by_file=True,
+        ),
+        # The last one: a running server sees it once the other files are there.
+        "saved_model": Format(
+            "{name}/{version}",
+            lambda job, path: saved_model.write(job.endpoints, path, job.name),
+            saved_model.runner,
+            1e-5,
+            options=("version",),
+        ),
+    },
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,10 +179,10 @@ def export(
     weights: str = "ema",
     web_runtime: str | Path | None = None,
 ) -> Export:
-    """Writes a run's generator in other programs' formats, all of them or none.
+    """Write a run's endpoints in other programs' formats, all of them or none.
 
-    The encoder of a bidirectional run goes beside it: a file of its own (`onnx`, `litert`,
-    `keras`), or the signature `encode` of the SavedModel.
+    Other endpoints than the main one, the encoder of a BiGAN for example, have a file of their
+    own (`onnx`, `litert`, `keras`), or a signature of the SavedModel.
 
     Args:
         run: a run with a checkpoint.
@@ -189,7 +198,7 @@ def export(
     Raises:
         ConfigError: a format, name, version, opset or kind of weights that can't be,
             or an option that none of the formats has.
-        ExportError: a missing package, a format that can't hold the generator, a
+        ExportError: a missing package, a format that can't hold the network, a
             result that differs from Keras', a folder that can't be written.
         RunError: the run has no whole checkpoint.
     """
@@ -200,32 +209,41 @@ def export(
     opset = onnx.checked_opset(opset)
     version = _version(out / name, version)
     runtime = web.runtime(web_runtime) if "web" in chosen else None
-    generator = Generator.of(run, weights)
+    endpoints = endpoints_of(run, weights)
     _warn_of_an_untrained(run)
     origin = facts.of_file(run, weights)
-    encoder = Encoder.of(run, weights)
-    model = facts.of_model(run, generator, name, encoder)
-    inside = facts.inside_onnx(run, generator, model, origin)
-    job = Job(generator, name, opset, inside, encoder, runtime)
+    model = facts.of_model(run, endpoints, name)
+    main = next(iter(endpoints.values()))
+    job = Job(endpoints, main, name, opset, facts.inside_onnx(run, main, model, origin), runtime)
     with transaction.beside(out) as aside:
-        files = {}
-        for kind, form in chosen.items():
-            path = form.path.format(name=name, version=version)
-            files[path] = {"format": kind, **origin, **_proved(kind, form, job, aside / path)}
-            if encoder is not None and form.encoder_path is not None:
-                path = form.encoder_path.format(name=name)
-                own = {"format": f"{kind}{ENCODER}", **origin}
-                files[path] = {**own, **_proved_encoder(kind, form, job, aside / path)}
-        told = {**model, "files": {**facts.earlier_files(out, model, origin), **files}}
-        paths = [part for path in files for part in _parts(aside, path, files[path]["format"])]
-        paths += _describe(run, generator, told, aside)
+        files = _written(chosen, job, version, origin, aside)
+        written = {**model, "files": {**facts.earlier_files(out, model, origin), **files}}
+        paths = [part for path in files for part in _parts(aside, path, files[path])]
+        paths += describe(run, endpoints, written, aside)
         if "saved_model" in chosen:
-            versions = sorted([*_versions(out / name), version])
-            serving.write(aside / DEPLOY, name, versions, labels=bool(generator.class_names))
+            versions = sorted([*versions_in(out / name), version])
+            labels = isinstance(main.labels, ClassLabels)
+            serving.write(aside / DEPLOY, name, versions, labels=labels)
             # The server's list of versions is the last one: what it names is there by then.
             paths += [f"{DEPLOY}/{file}" for file in serving.TEMPLATES]
         transaction.move_all(aside, out, paths)
     return Export(out, files)
+
+
+def endpoints_of(run: Run, weights: str = "ema") -> dict[str, Endpoint]:
+    """Return the endpoints of a run's checkpoint, rebuilt in float32.
+
+    Args:
+        run: a run with a checkpoint, trained in any precision.
+        weights: one of WEIGHTS: `ema`, the average where the run keeps one, or `raw`.
+
+    Raises:
+        ConfigError: no such weights.
+        RunError: no valid checkpoint.
+    """
+    if weights not in WEIGHTS:
+        raise ConfigError(f"There are no weights `{weights}`.{suggestion(weights, WEIGHTS)}")
+    return run.gan.endpoints(averaged=weights == "ema")
 
 
 # --------------------------------------------------------------- what was asked for
@@ -243,8 +261,6 @@ def _checked_name(name: str) -> str:
 def _chosen(formats: Sequence[str]) -> dict[str, Format]:
     """The formats asked for, in the table's order."""
     for kind in formats:
-        if kind not in FORMATS:
-            raise ConfigError(f"There is no format `{kind}`.{suggestion(kind, FORMATS)}")
         for module, extra in FORMATS[kind].needs.items():
             if importlib.util.find_spec(module) is None:
                 raise ExportError(
@@ -267,13 +283,14 @@ def _check_options(chosen: dict[str, Format], **options: int | str | Path | None
             )
 
 
-def _versions(folder: Path) -> list[int]:
+def versions_in(folder: Path) -> list[int]:
+    """Return the versions of a SavedModel that a folder holds, ascending."""
     found = folder.glob("*") if folder.is_dir() else ()
     return sorted(int(p.name) for p in found if p.name.isdecimal())
 
 
 def _version(folder: Path, version: int | None) -> int:
-    taken = _versions(folder)
+    taken = versions_in(folder)
     free = max(taken, default=0) + 1
     version = free if version is None else version
     if not 1 <= version <= _LARGEST_VERSION:
@@ -298,53 +315,63 @@ def _warn_of_an_untrained(run: Run) -> None:
 # ------------------------------------------------------------------- what is written
 
 
-def _parts(aside: Path, path: str, kind: str) -> list[str]:
-    """What is moved for a file or folder: all at once, or one by one."""
-    if kind not in FORMATS or not FORMATS[kind].by_file:  # an encoder's is a file
+def _written(
+    chosen: dict[str, Format], job: Job, version: int, origin: dict[str, Any], aside: Path
+) -> dict[str, dict[str, Any]]:
+    """Write all files, and return the facts about each by its path."""
+    main, *others = job.endpoints
+    files = {}
+    for kind, form in chosen.items():
+        path = form.path.format(name=job.name, version=version)
+        about = {"format": kind, "endpoint": main, **origin}
+        files[path] = {**about, **_proved(kind, form, job, aside / path)}
+        for other in others if form.others is not None else ():
+            path = form.others.format(name=job.name, endpoint=other)
+            own = Job(job.endpoints, job.endpoints[other], job.name, job.opset, job.metadata)
+            about = {"format": kind, "endpoint": other, **origin}
+            files[path] = {**about, **_proved(kind, form, own, aside / path)}
+    return files
+
+
+def _parts(aside: Path, path: str, file: dict[str, Any]) -> list[str]:
+    """Return what is moved for a file or folder: all at once, or one by one."""
+    if not FORMATS[file["format"]].by_file:
         return [path]
     return [f"{path}/{part.name}" for part in sorted((aside / path).iterdir())]
 
 
 def _proved(kind: str, form: Format, job: Job, path: Path) -> dict[str, Any]:
-    """Writes a file, compares it with Keras, and returns the facts about it."""
+    """Write a file, compare it with Keras, and return the facts about it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     form.write(job, path)
-    found = parity.differences(job.generator, form.runner(path))
-    parity.check(f"The {kind} file", found, form.tolerance, form.mean_tolerance)
-    if kind == "saved_model" and job.encoder is not None:
-        encoded = parity.differences(job.encoder, saved_model.runner(path, saved_model.ENCODE))
-        parity.check("The SavedModel's encoder", encoded, _ENCODER_TOLERANCE)
-    return _told(path, found, form.tolerance, form.mean_tolerance)
-
-
-def _proved_encoder(kind: str, form: Format, job: Job, path: Path) -> dict[str, Any]:
-    """The same of the encoder's own file."""
-    own = Job(job.encoder, job.name, job.opset, job.metadata)
-    form.write(own, path)
-    found = parity.differences(job.encoder, form.runner(path))
-    parity.check(f"The {kind} file of the encoder", found, _ENCODER_TOLERANCE)
-    return _told(path, found, _ENCODER_TOLERANCE, None)
-
-
-def _told(
-    path: Path, found: parity.Differences, tolerance: float, mean_tolerance: float | None
-) -> dict[str, Any]:
+    limits = form.tolerance, form.mean_tolerance
+    if isinstance(job.endpoint.produces, LatentSpec):
+        limits = _LATENT_TOLERANCE, None
+    found = parity.differences(job.endpoint, form.runner(path))
+    parity.check(f"The {kind} file", found, *limits)
+    if kind == "saved_model":
+        for name, endpoint in list(job.endpoints.items())[1:]:
+            other = parity.differences(endpoint, saved_model.runner(path, name))
+            parity.check(f"The SavedModel's signature {name}", other, _LATENT_TOLERANCE)
     return {
         **facts.size_and_checksums(path),
         "max_abs_difference": found.largest,
         "mean_abs_difference": found.mean,
-        "tolerance": tolerance,
-        "mean_tolerance": mean_tolerance,
+        "tolerance": limits[0],
+        "mean_tolerance": limits[1],
     }
 
 
-def _describe(run: Run, generator: Generator, told: dict[str, Any], folder: Path) -> list[str]:
-    """Writes export.json, the card and its picture, and returns their names."""
-    classes = len(generator.class_names or ())
+def describe(
+    run: Run, endpoints: Mapping[str, Endpoint], written: dict[str, Any], folder: Path
+) -> list[str]:
+    """Write export.json, the card and its picture; return their names."""
+    main = next(iter(endpoints.values()))
+    classes = main.labels.size if isinstance(main.labels, ClassLabels) else 0
     # A column stays with one class where there are few enough of them.
     columns = _COLUMNS // classes * classes if 0 < classes <= _COLUMNS else _COLUMNS
-    samples = sampling.run_batched(generator.network, generator.fixed_inputs(columns * _ROWS))
+    samples = sampling.run_batched(main.network, main.examples(columns * _ROWS))
     image_grids.write_samples(folder / card.PICTURE, samples, {}, columns)
-    (folder / card.FILE).write_text(card.text(run, generator, told), "utf-8")
-    (folder / facts.FILE).write_text(json.dumps(told, indent=1), "utf-8")
+    (folder / card.FILE).write_text(card.text(run, endpoints, written), "utf-8")
+    (folder / facts.FILE).write_text(json.dumps(written, indent=1), "utf-8")
     return [card.PICTURE, card.FILE, facts.FILE]

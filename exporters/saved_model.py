@@ -2,49 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan.exporters.encoder import Encoder
-from keras_gan.exporters.generator import Generator
 from keras_gan.exporters.parity import Runner
 from keras_gan.games import latents
+from keras_gan.games.endpoints import Endpoint
+from keras_gan.utils.labels import ClassLabels
+from keras_gan.utils.pixels import as_uint8
 
-DEFAULT, PNG, UINT8, ENCODE = "serving_default", "sample", "sample_uint8", "encode"
+DEFAULT, PNG, UINT8 = "serving_default", "sample", "sample_uint8"
 
 #: Where TF Serving looks for requests to replay before a model takes traffic.
 WARMUP = Path("assets.extra", "tf_serving_warmup_requests")
 _WARMUP_BATCHES = (1, 8)
 
 
-def write(generator: Generator, path: Path, name: str, encoder: Encoder | None = None) -> None:
-    """Writes a SavedModel folder.
+def write(endpoints: Mapping[str, Endpoint], path: Path, name: str) -> None:
+    """Write a SavedModel folder.
 
     Signatures:
-        serving_default: `latent` float32 (batch, latent_dim) (, `labels` int32
-            (batch,)) -> `images` float32 (batch, h, w, c) in [-1, 1].
+        serving_default: the main endpoint, `latent` float32 (batch, latent_dim) (, `labels`
+            int32 (batch,)) -> `images` float32 (batch, h, w, c) in [-1, 1].
         sample: `seed` int32 (batch,) (, `labels`) -> `image_bytes`, PNG files (batch,).
         sample_uint8: the same -> `images` uint8 (batch, h, w, c).
-        encode: `images` float32 (batch, h, w, c) in [-1, 1] -> `latent`; with an encoder.
+        every other endpoint under its name, `encode` for example.
 
     A seed's image is the one that `keras-gan sample --count 1 --seed` draws, bit for
     bit the same whatever else is in its batch. Generators of points have the first
     signature only. Labels and shapes that don't fit are errors of the signature.
 
     Args:
-        generator: what to write.
+        endpoints: what to write, the main one first.
         path: a folder to make.
         name: of the model on the server; the warm-up requests carry it.
-        encoder: the generator's, or None.
     """
-    module = _Servable(generator, encoder)
+    main, *others = endpoints
+    module = _Servable(endpoints[main], [endpoints[other].network for other in others])
     signatures = module.signatures()
-    if encoder is not None:
-        signatures[ENCODE] = encoder.function()
+    signatures |= {other: endpoints[other].function() for other in others}
     tf.saved_model.save(module, str(path), signatures=signatures)
-    _write_warmup(generator, encoder, path / WARMUP, name, signatures)
+    examples = {signature: endpoints.get(signature, endpoints[main]) for signature in signatures}
+    _write_warmup(examples, path / WARMUP, name)
 
 
 def runner(path: Path, name: str = DEFAULT) -> Runner:
@@ -63,9 +66,9 @@ def runner(path: Path, name: str = DEFAULT) -> Runner:
 class _Servable(tf.Module):
     """Variables and functions; nothing of Keras is written."""
 
-    def __init__(self, generator: Generator, encoder: Encoder | None):
+    def __init__(self, generator: Endpoint, others: list[keras.Model]):
         super().__init__()
-        networks = [generator.network] if encoder is None else [generator.network, encoder.network]
+        networks = [generator.network, *others]
         self.variables_ = [weight.value for network in networks for weight in network.weights]
         self._specs = generator.signature()
         self._generator = _Untracked(generator)
@@ -76,9 +79,10 @@ class _Servable(tf.Module):
 
         @tf.function(input_signature=self._specs)
         def serving_default(latent, labels=None):
-            latent = tf.ensure_shape(latent, (None, generator.latent_dim))
+            latent = tf.ensure_shape(latent, (None, generator.latent.dim))
             with tf.control_dependencies(_checks(generator, latent, labels)):
-                return {"images": generator(tf.identity(latent), labels)}
+                images = generator(latent=tf.identity(latent), labels=labels)
+                return {"images": images}
 
         @tf.function(input_signature=sampled)
         def sample(seed, labels=None):
@@ -90,7 +94,7 @@ class _Servable(tf.Module):
             return {"images": _each(generator, seed, labels, tf.identity, tf.uint8)}
 
         signatures = {DEFAULT: serving_default}
-        if generator.makes_images:
+        if generator.produces.is_image:
             signatures |= {PNG: sample, UINT8: sample_uint8}
         return signatures
 
@@ -102,15 +106,15 @@ class _Untracked:
         self.value = value
 
 
-def _checks(generator: Generator, rows: tf.Tensor, labels: tf.Tensor | None) -> list:
+def _checks(generator: Endpoint, rows: tf.Tensor, labels: tf.Tensor | None) -> list:
     if labels is None:
         return []
     one_each = tf.debugging.assert_equal(
         tf.shape(labels)[0], tf.shape(rows)[0], "`labels` should be one a row"
     )
-    if generator.class_names is None:
+    if not isinstance(generator.labels, ClassLabels):
         return [one_each]
-    count = len(generator.class_names)
+    count = generator.labels.size
     return [
         one_each,
         tf.debugging.Assert(
@@ -120,7 +124,7 @@ def _checks(generator: Generator, rows: tf.Tensor, labels: tf.Tensor | None) -> 
     ]
 
 
-def _each(generator: Generator, seeds, labels, finish, dtype) -> tf.Tensor:
+def _each(generator: Endpoint, seeds, labels, finish, dtype) -> tf.Tensor:
     """Draws row by row, so that a row's bits do not depend on its batch.
 
     In one batch, the order of a matrix product's sums, and with it a pixel that
@@ -129,29 +133,26 @@ def _each(generator: Generator, seeds, labels, finish, dtype) -> tf.Tensor:
 
     def one(row):
         seed = tf.stack([row[0], 1])
-        shape = (1, generator.latent_dim)
-        latent = latents.sample(generator.latent_distribution, shape, seed)
-        images = generator(latent, None if labels is None else row[1][None])
-        pixels = tf.round((tf.clip_by_value(images[0], -1.0, 1.0) + 1.0) * 127.5)
-        return finish(tf.cast(pixels, tf.uint8))
+        shape = (1, generator.latent.dim)
+        latent = latents.sample(generator.latent.distribution, shape, seed)
+        images = generator(latent=latent, labels=None if labels is None else row[1][None])
+        return finish(as_uint8(images[0]))
 
     with tf.control_dependencies(_checks(generator, seeds, labels)):
         rows = (tf.identity(seeds), tf.zeros_like(seeds) if labels is None else labels)
-    shape = () if dtype == tf.string else generator.output_shape
+    shape = () if dtype == tf.string else generator.produces.shape
     return tf.map_fn(one, rows, fn_output_signature=tf.TensorSpec(shape, dtype))
 
 
-def _write_warmup(
-    generator: Generator, encoder: Encoder | None, path: Path, name: str, signatures
-) -> None:
-    """TFRecords of PredictionLog: each signature at a batch of 1 and of 8."""
+def _write_warmup(signatures: Mapping[str, Endpoint], path: Path, name: str) -> None:
+    """Write TFRecords of PredictionLog: each signature at a batch of 1 and of 8."""
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
     path.parent.mkdir(parents=True)
     with tf.io.TFRecordWriter(str(path)) as writer:
-        for signature in signatures:
+        for signature, endpoint in signatures.items():
             for batch in _WARMUP_BATCHES:
-                inputs = (encoder if signature == ENCODE else generator).fixed_inputs(batch)
+                inputs = endpoint.examples(batch)
                 if signature in (PNG, UINT8):
                     inputs["seed"] = np.arange(batch, dtype=np.int32)
                     del inputs["latent"]

@@ -18,11 +18,12 @@ import numpy as np
 import onnx
 
 from keras_gan.exporters import onnx as onnx_format
-from keras_gan.exporters.generator import Generator
 from keras_gan.exporters.parity import Runner
 from keras_gan.games import directions
+from keras_gan.games.endpoints import Endpoint
 from keras_gan.utils.errors import ExportError, one_line
 from keras_gan.utils.files import cache_root, replaced_folder
+from keras_gan.utils.labels import VectorLabels
 
 PACKAGE, VERSION = "onnxruntime-web", "1.22.0"
 MODEL, FACTS = "generator.onnx", "model.json"
@@ -93,13 +94,11 @@ def _installed(folder: Path) -> Path:
     return folder
 
 
-def write(
-    generator: Generator, model: onnx.ModelProto, name: str, path: Path, source: Path
-) -> None:
+def write(endpoint: Endpoint, model: onnx.ModelProto, name: str, path: Path, source: Path) -> None:
     """Writes the folder.
 
     Args:
-        generator: of images with 1 or 3 channels.
+        endpoint: whose output are images with 1 or 3 channels.
         model: the same as ONNX.
         name: the page's title.
         path: the folder, not there yet.
@@ -108,12 +107,12 @@ def write(
     Raises:
         ExportError: it makes no images that a page can show, or takes vectors for labels.
     """
-    if not generator.makes_images or generator.output_shape[-1] not in (1, 3):
+    shape = endpoint.produces.shape
+    if not endpoint.produces.is_image or shape[-1] not in (1, 3):
         raise ExportError(
-            "The format web is for images of 1 or 3 channels. Received: samples of shape "
-            f"{generator.output_shape}."
+            f"The format web is for images of 1 or 3 channels. Received: samples of shape {shape}."
         )
-    if generator.conditions is not None:
+    if isinstance(endpoint.labels, VectorLabels):
         raise ExportError(
             "The format web is for labels that are classes, or none. Received: a generator whose "
             "labels are vectors; `keras-gan demo RUN` shows it."
@@ -125,7 +124,7 @@ def write(
     for file, name_there in RUNTIME.items():
         shutil.copyfile(source / file, path / name_there)
     onnx_format.write(model, path / MODEL)
-    (path / FACTS).write_text(json.dumps(_facts(generator, name)), "utf-8")
+    (path / FACTS).write_text(json.dumps(_facts(endpoint, name)), "utf-8")
 
 
 def runner(path: Path) -> Runner:
@@ -133,19 +132,18 @@ def runner(path: Path) -> Runner:
     return onnx_format.runner(path / MODEL)
 
 
-def _facts(generator: Generator, name: str) -> dict:
-    bases = generator.fixed_inputs(directions.BASES)
+def _facts(endpoint: Endpoint, name: str) -> dict:
+    bases = endpoint.examples(directions.BASES)
 
     def images(latents: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-        return np.asarray(generator(latents, labels))
+        return np.asarray(endpoint(latent=latents, labels=labels))
 
     found, _ = directions.principal(images, bases["latent"], bases.get("labels"))
-    names = generator.class_names
     return {
         "name": name,
-        "image_shape": list(generator.output_shape),
-        "latent_dim": generator.latent_dim,
-        "latent_distribution": generator.latent_distribution,
-        "class_names": None if names is None else list(names),
+        "image_shape": list(endpoint.produces.shape),
+        "latent_dim": endpoint.latent.dim,
+        "latent_distribution": endpoint.latent.distribution,
+        "class_names": list(endpoint.labels.names) if endpoint.labels else None,
         "directions": np.round(found.astype(float), 6).tolist(),
     }

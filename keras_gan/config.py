@@ -9,116 +9,94 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import importlib.resources
-import typing
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 from keras_gan.utils import strict_yaml
-from keras_gan.utils.checks import check_value, named, shown, wrong_type
+from keras_gan.utils.checks import (
+    Bounds,
+    Checked,
+    Count,
+    Seed,
+    Weight,
+    annotations,
+    check_value,
+    named,
+    shown,
+    wrong_type,
+)
 from keras_gan.utils.errors import ConfigError, suggestion
 
 
-def _field(default: Any, minimum: float | None = None, below: float | None = None) -> Any:
-    """A field with its bounds: `minimum` <= value < `below`."""
-    metadata = {"minimum": minimum, "below": below}
-    if isinstance(default, dict | list):
-        return dataclasses.field(default_factory=lambda: type(default)(default), metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+def _table(default: dict[str, Any]) -> Any:
+    """Return a field whose default is a copy of a table."""
+    return dataclasses.field(default_factory=lambda: dict(default))
 
 
 @dataclasses.dataclass(frozen=True)
-class DataConfig:
+class DataConfig(Checked):
     """Where real images come from (see `keras_gan.data`)."""
 
     name: str = "digits"  # a data set's name, or the path of a folder or .npz
     directory: str | None = None  # where tensorflow-datasets has its prepared data
     split: str = "train"  # a split, or a part of one: train[:50000]
-    image_size: int | None = _field(None, 1)  # resize and centre-crop to this
+    image_size: Count | None = None  # resize and centre-crop to this
     channels: Literal[1, 3] | None = None  # grey or RGB
     follow_links: bool = False  # out of a folder of pictures, too
     stream: Literal["auto", True, False] = "auto"  # read images as they are drawn: if too many
-    labels_per_class: int | None = _field(None, 1)  # samples that keep theirs; None for all
-    labels_seed: int = _field(0, 0)  # of the choice of these
+    labels_per_class: Count | None = None  # samples that keep theirs; None for all
+    labels_seed: Seed = 0  # of the choice of these
     pack: bool = False  # write a folder's images to one file of the cache, once
 
 
 @dataclasses.dataclass(frozen=True)
-class LatentConfig:
-    """The distribution of z."""
+class OptimizerConfig(Checked):
+    """One optimizer per player: its `name` and Keras' arguments (see `games.optimizers`)."""
 
-    dim: int = _field(128, 1)
-    distribution: str = "normal"  # normal, uniform, rademacher (-1 or 1)
-
-
-@dataclasses.dataclass(frozen=True)
-class NetworkConfig:
-    """Both players; the options are those of the family's builders."""
-
-    family: str = "mlp"  # mlp, maxout, dcgan, resnet
-    conditioning: Literal["none", "concat", "projection", "classifier"] = "none"  # D's labels
-    generator: dict[str, Any] = _field({})
-    discriminator: dict[str, Any] = _field({})
-    encoder: dict[str, Any] | None = None  # trained with G (BiGAN): {} for its default options
+    generator: dict[str, Any] = _table({"name": "adam", "learning_rate": 2e-4, "beta_1": 0.5})
+    discriminator: dict[str, Any] = _table({"name": "adam", "learning_rate": 2e-4, "beta_1": 0.5})
 
 
 @dataclasses.dataclass(frozen=True)
-class OptimizerConfig:
-    """One optimizer a player: its `name` and Keras' arguments (see `games.optimizers`)."""
+class TrainingConfig(Checked):
+    """How long and on what a game is trained."""
 
-    generator: dict[str, Any] = _field({"name": "adam", "learning_rate": 2e-4, "beta_1": 0.5})
-    discriminator: dict[str, Any] = _field({"name": "adam", "learning_rate": 2e-4, "beta_1": 0.5})
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainingConfig:
-    """Algorithm 1 and how it is run."""
-
-    epochs: int = _field(10, 1)
-    batch_size: int = _field(64, 1)  # the paper's m
-    discriminator_steps: int = _field(1, 1)  # the paper's k
-    updates: Literal["alternating", "simultaneous"] = "alternating"
-    packing: int = _field(1, 1)  # images that D sees at once (PacGAN)
-    instance_noise: float = _field(0.0, 0)  # stddev of Gaussian noise on D's inputs
-    instance_noise_steps: int | None = _field(None, 1)  # fades linearly to 0 over these
-    flip: bool = False  # mirrors half of the real images, left to right
-    augment: list[str] = _field([])  # DiffAugment: color, translation, cutout
-    accumulate: int = _field(1, 1)  # parts in which a minibatch is played, to save memory
-    ema_decay: float = _field(0.999, 0, 1)  # of the generator's weights; 0 for none
-    discriminator_ema_decay: float = _field(0.0, 0, 1)  # of those that tell classes
+    epochs: Count = 10
+    batch_size: Count = 64  # the paper's m
     label_sampling: Literal["data", "balanced"] = "data"  # as they come, or all classes alike
+    gradient_accumulation_steps: Count = 1  # parts of a minibatch, to save memory
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"
     jit_compile: Literal["auto", True, False] = "auto"  # XLA
-    steps_per_call: int = _field(100, 1)  # rounds in one compiled call, at most
+    steps_per_execution: Count = 100  # training steps in one compiled call, at most
     init_from: str | None = None  # a run whose weights are the start
 
 
 @dataclasses.dataclass(frozen=True)
-class OutputConfig:
+class OutputConfig(Checked):
     """What a run writes, and how often."""
 
-    scalars_every_steps: int = _field(100, 1)
-    samples_every_epochs: float = _field(1.0, 0)  # grids, and the check for mode collapse
-    sample_count: int = _field(100, 1, 10_001)
-    held_out_every_epochs: float = _field(4.0, 0)  # a discriminator trained afresh
-    checkpoint_every_epochs: float = _field(1.0, 0)
-    checkpoint_every_minutes: float = _field(5.0, 0)
-    keep_checkpoints: int = _field(2, 1)
+    scalars_every_steps: Count = 100
+    samples_every_epochs: Weight = 1.0  # grids, and the check for mode collapse
+    sample_count: Annotated[int, Bounds(1, 10_001)] = 100
+    held_out_every_epochs: Weight = 4.0  # a discriminator trained afresh
+    checkpoint_every_epochs: Weight = 1.0
+    checkpoint_every_minutes: Weight = 5.0
+    keep_checkpoints: Count = 2
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(Checked):
     """A recipe, and the whole of what a run is a function of."""
 
     name: str = "run"
     description: str = ""
-    seed: int = _field(0, 0, 2**31)
+    seed: Seed = 0
     data: DataConfig = dataclasses.field(default_factory=DataConfig)
-    latent: LatentConfig = dataclasses.field(default_factory=LatentConfig)
-    network: NetworkConfig = dataclasses.field(default_factory=NetworkConfig)
-    objective: dict[str, Any] = _field({"name": "non_saturating"})
-    penalties: dict[str, dict[str, Any]] = _field({})
-    auxiliary: dict[str, dict[str, Any]] = _field({})  # classifier, feature_matching
+    game: dict[str, Any] = _table({"name": "gan"})  # and options, see the game's `Options`
+    network: dict[str, Any] = _table({"family": "mlp"})  # see the game's `Networks`
+    loss: dict[str, Any] = _table({"name": "non_saturating"})
+    regularizers: dict[str, dict[str, Any]] = _table({})  # of the discriminator
     optimizer: OptimizerConfig = dataclasses.field(default_factory=OptimizerConfig)
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
     output: OutputConfig = dataclasses.field(default_factory=OutputConfig)
@@ -196,21 +174,21 @@ def config_from_dict(values: Mapping[str, Any]) -> Config:
 #: Setting one of these to something else empties the options that belonged to
 #: the former choice, which the new one may not have.
 _CHOICES = {
-    "network.family": ("network.generator", "network.discriminator"),
-    "objective.name": ("objective",),
+    "game.name": ("game",),
+    "network.family": ("network.generator", "network.discriminator", "network.encoder"),
+    "loss.name": ("loss",),
     "optimizer.generator.name": ("optimizer.generator",),
     "optimizer.discriminator.name": ("optimizer.discriminator",),
 }
 
-
-#: Tables of tables, to which `--set` may add one.
-_OPEN = (("penalties",), ("auxiliary",))
+#: Tables of tables that `--set` may add to.
+_OPEN = ("network", "regularizers")
 
 
 def override(config: Config, values: Mapping[str, Any]) -> Config:
-    """Returns `config` with dotted paths set: {"training.epochs": 3}.
+    """Return `config` with dotted paths set: {"training.epochs": 3}.
 
-    A new `network.family`, `objective.name` or optimizer `name` starts from that
+    A new `game.name`, `network.family`, `loss.name` or optimizer `name` starts from that
     choice's own default options, to which the other paths are then applied.
 
     Raises:
@@ -221,17 +199,16 @@ def override(config: Config, values: Mapping[str, Any]) -> Config:
         *parents, last = path.split(".")
         node = tree
         for depth, key in enumerate(parents):
+            if isinstance(node, dict) and key not in node and depth and parents[0] in _OPEN:
+                node[key] = {}
             if not isinstance(node, dict) or key not in node:
-                if isinstance(node, dict) and tuple(parents[:depth]) in _OPEN:
-                    node[key] = {}
-                else:
-                    _unknown(".".join([*parents[:depth], key]), key, node)
+                _unknown(".".join([*parents[:depth], key]), key, node, path)
             node = node[key]
-        if not isinstance(node, dict):
+        if not isinstance(node, dict) or path in _MOVED:
             _unknown(path, last, node)
         if path in _CHOICES and node.get(last) != value:
             for emptied in _CHOICES[path]:
-                _node(tree, emptied).clear()
+                _clear(tree, emptied.split("."))
         node[last] = value
     return config_from_dict(tree)
 
@@ -257,48 +234,72 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, Any]:
 
 
 def _build(kind: type, values: Any, path: str) -> Any:
-    fields = {f.name: f for f in dataclasses.fields(kind)}
+    fields = annotations(kind)
     if not isinstance(values, Mapping):
         wrong_type(path or "the recipe", f"a table with the keys {', '.join(fields)}", values)
-    hints = typing.get_type_hints(kind)
     built = {}
     for key, value in values.items():
         inner = f"{path}.{key}" if path else str(key)
         if key not in fields:
             _unknown(inner, key, fields)
-        if dataclasses.is_dataclass(hints[key]):
-            built[key] = _build(hints[key], value, inner)
+        if dataclasses.is_dataclass(fields[key]):
+            built[key] = _build(fields[key], value, inner)
         else:
-            built[key] = check_value(inner, value, hints[key])
-            _check_bounds(inner, built[key], fields[key].metadata)
-            if hints[key] == dict[str, Any] and "name" in built[key]:
-                check_value(f"{inner}.name", built[key]["name"], str)
+            built[key] = check_value(inner, value, fields[key])
     return kind(**built)
 
 
-def _check_bounds(path: str, value: Any, bounds: Mapping[str, float | None]) -> None:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return
-    minimum = bounds.get("minimum")
-    below = bounds.get("below") or (2**31 if isinstance(value, int) else None)
-    if minimum is not None and not value >= minimum:
-        raise ConfigError(f"`{path}` should be at least {minimum}. Received: {shown(value)}.")
-    if below is not None and not value < below:
-        raise ConfigError(f"`{path}` should be below {below}. Received: {shown(value)}.")
-
-
-def _node(tree: dict, path: str) -> dict:
-    for key in path.split("."):
+def _clear(tree: dict, path: list[str]) -> None:
+    for key in path[:-1]:
         tree = tree[key]
-    return tree
+    if isinstance(tree.get(path[-1]), dict):
+        tree[path[-1]].clear()
 
 
-def _unknown(path: str, key: Any, known: Any) -> None:
-    """Names the nearest key beside `key`, or else the place where a setting of that name is."""
+#: Settings of 0.1.0, and where they are now.
+_MOVED = {
+    "objective": "loss",
+    "objective.name": "loss.name",
+    "penalties": "regularizers",
+    "auxiliary": "game (its `name` is acgan or semi_supervised)",
+    "latent": "network.latent_dim and game.latent_distribution",
+    "latent.dim": "network.latent_dim",
+    "latent.distribution": "game.latent_distribution",
+    "training.accumulate": "training.gradient_accumulation_steps",
+    "training.steps_per_call": "training.steps_per_execution",
+    **{
+        f"training.{name}": f"game.{name}"
+        for name in (
+            "discriminator_steps",
+            "updates",
+            "packing",
+            "instance_noise",
+            "instance_noise_steps",
+            "flip",
+            "augment",
+            "ema_decay",
+            "discriminator_ema_decay",
+        )
+    },
+}
+
+
+def _unknown(path: str, key: Any, known: Any, whole: str | None = None) -> NoReturn:
+    """Raise ConfigError with the new name of a setting, the nearest key, or its place.
+
+    Args:
+        path: of the unknown key.
+        key: its last part.
+        known: the table it is not in.
+        whole: the path that was set, where that is longer.
+    """
     names = [str(name) for name in known] if isinstance(known, Mapping) else []
     parent = path[: len(path) - len(str(key))]
-    everywhere = {full.rpartition(".")[2]: full for full in _paths(Config)}
-    if near := difflib.get_close_matches(str(key), names, n=1):
+    places = [*_paths(Config), *(new for new in _MOVED.values() if " " not in new)]
+    everywhere = {full.rpartition(".")[2]: full for full in places}
+    if moved := _MOVED.get(whole or path, _MOVED.get(path)):
+        hint = f" It is now {moved}."
+    elif near := difflib.get_close_matches(str(key), names, n=1):
         hint = f" Did you mean `{parent}{near[0]}`?"
     elif near := difflib.get_close_matches(str(key), everywhere, n=1):
         hint = f" Did you mean `{everywhere[near[0]]}`?"
@@ -308,9 +309,9 @@ def _unknown(path: str, key: Any, known: Any) -> None:
 
 
 def _paths(kind: type, parent: str = "") -> list[str]:
-    """The dotted paths of all settings."""
+    """Return the dotted paths of all settings."""
     paths = []
-    for name, hint in typing.get_type_hints(kind).items():
+    for name, hint in annotations(kind).items():
         inner = _paths(hint, f"{parent}{name}.") if dataclasses.is_dataclass(hint) else []
         paths += inner or [f"{parent}{name}"]
     return paths

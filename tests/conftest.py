@@ -30,7 +30,7 @@ QUICK = (
     "--set=network.generator.hidden=[16, 16]",
     "--set=network.discriminator.hidden=[16]",
     *PLAIN,
-    "--set=training.steps_per_call=10",
+    "--set=training.steps_per_execution=10",
     "--set=output.scalars_every_steps=10",
 )
 
@@ -106,8 +106,8 @@ def conditional_run(tmp_path_factory):
 @pytest.fixture(scope="session")
 def bidirectional_run(tmp_path_factory):
     """The same with an encoder and without labels."""
-    encoder = "--set=network.encoder={hidden: [16]}"
-    return _fitted(tmp_path_factory.mktemp("bidirectional"), "--epochs", 2, encoder)
+    game = ("--set=game.name=bigan", "--set=network.encoder={hidden: [16]}")
+    return _fitted(tmp_path_factory.mktemp("bidirectional"), "--epochs", 2, *game)
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,10 @@ import sys
 import keras
 import numpy as np
 import tensorflow as tf
+from pairs import pair
 from steps import latents_of
 
-from keras_gan import cli, load_config, networks, training
+from keras_gan import cli, load_config, training
 from keras_gan.engine import programs, readers, strategies
 from keras_gan.engine.schedule import Schedule
 from keras_gan.games.gan import GAN
@@ -25,7 +26,7 @@ R1 = {"r1": {"weight": 0.1, "every": 2}, "r2": {"weight": 0.1}}
 K2 = {
     "gan": {"discriminator_steps": 2, "updates": "simultaneous"},
     "conditional": True,
-    "penalties": R1,
+    "regularizers": R1,
 }
 
 #: Names, and what differs from a non-saturating game of two small dense networks.
@@ -35,14 +36,17 @@ GAMES = {
     # D's last bias has no part in this game. Its gradient is rounding alone, which Adam
     # makes steps of, unless epsilon is large beside it.
     "relativistic": {
-        "objective": "relativistic",
-        "penalties": R1,
+        "loss": "relativistic",
+        "regularizers": R1,
         "optimizer": {"epsilon": 1e-3},
     },
-    "accumulate": {"gan": {"accumulate": 4}, "discriminator": {"spectral_norm": True}},
-    "packing": {"gan": {"packing": 2}, "objective": "hinge"},
-    "conditional": {"conditional": True, "penalties": R1},
-    "streamed_conditional": {"conditional": True, "penalties": R1, "streamed": True},
+    "accumulate": {
+        "gan": {"gradient_accumulation_steps": 4},
+        "discriminator": {"spectral_norm": True},
+    },
+    "packing": {"gan": {"packing": 2}, "loss": "hinge"},
+    "conditional": {"conditional": True, "regularizers": R1},
+    "streamed_conditional": {"conditional": True, "regularizers": R1, "streamed": True},
     "clipped": {"optimizer": {"global_clipnorm": 0.05}},
     "dcgan": {
         "family": "dcgan",
@@ -55,10 +59,10 @@ GAMES = {
     },
     "batch_norm": {"generator": {"batch_norm": True}},
     "xla_batch_norm": {"jit": True, "generator": {"batch_norm": True}},
-    "xla_spectral": {"jit": True, "discriminator": {"spectral_norm": True}, "penalties": R1},
-    "xla_accumulate": {"jit": True, "gan": {"accumulate": 4}},
-    "xla_float16": {"jit": True, "policy": "mixed_float16", "penalties": R1},
-    "bfloat16": {"policy": "mixed_bfloat16", "penalties": R1},
+    "xla_spectral": {"jit": True, "discriminator": {"spectral_norm": True}, "regularizers": R1},
+    "xla_accumulate": {"jit": True, "gan": {"gradient_accumulation_steps": 4}},
+    "xla_float16": {"jit": True, "policy": "mixed_float16", "regularizers": R1},
+    "bfloat16": {"policy": "mixed_bfloat16", "regularizers": R1},
 }
 SIZES = {"hidden": [16], "activations": ["tanh"]}
 
@@ -76,8 +80,8 @@ def build(
     generator=None,
     discriminator=None,
     gan=None,
-    objective="non_saturating",
-    penalties=None,
+    loss="non_saturating",
+    regularizers=None,
     optimizer=None,
     policy="float32",
 ) -> GAN:
@@ -85,7 +89,7 @@ def build(
     keras.config.set_dtype_policy(policy)
     sizes = SIZES if family == "mlp" else {}
     with strategy.scope():
-        players = networks.build(
+        players = pair(
             family,
             latent_dim=4,
             sample_shape=(8, 8, 1),
@@ -98,7 +102,7 @@ def build(
         made = GAN(*players, ema_decay=0.9, **(gan or {}))
         rate = {"learning_rate": 1e-3, "beta_1": 0.5, **(optimizer or {})}
         adams = (keras.optimizers.Adam(**rate) for _ in range(2))
-        made.compile(*adams, objective, penalties or {})
+        made.compile(*adams, loss, regularizers or {})
     return made
 
 
@@ -114,12 +118,12 @@ def play(strategy, jit=False, streamed=False, **options) -> dict[str, np.ndarray
     (images, labels), reader = data(), None
     if streamed:
         # Of 3 rounds on each replica, so that a call is several blocks.
-        readers.BLOCK_BYTES = 3 * BATCH * gan.discriminator_steps * images[0].nbytes
+        readers.BLOCK_BYTES = 3 * BATCH * gan.options.discriminator_steps * images[0].nbytes
         share = strategies.share_of(strategy)
-        reader = readers.Reader(images, share, gan.discriminator_steps)
+        reader = readers.Reader(images, share, gan.options.discriminator_steps)
     with strategy.scope():
-        program = programs.RoundsProgram(gan, reader or images, labels, jit)
-    rows = BATCH * gan.discriminator_steps
+        program = programs.StepsProgram(gan, {"images": reader or images, "labels": labels}, jit)
+    rows = BATCH * gan.options.discriminator_steps
     schedule = Schedule(256, rows, 100, STEPS_PER_CALL, seed=0, reader=reader)
     blocks = iter(schedule.blocks(0))
     rounds = 0
@@ -150,7 +154,7 @@ def overflow(strategy) -> dict[str, np.ndarray]:
     images = (data()[0] / 127.5 - 1).astype(np.float32)
     images[0] = np.inf
     with strategy.scope():
-        program = programs.RoundsProgram(gan, images, None, False)
+        program = programs.StepsProgram(gan, {"images": images}, False)
     before = [np.asarray(w) for w in gan.discriminator.weights]
     rows = np.array([[*range(1, BATCH), 0]], np.int32)
     program(iter([(tf.constant(rows), tf.constant(1))]))
@@ -171,7 +175,8 @@ def moving_statistics(strategy) -> dict[str, np.ndarray]:
     """Those of G's batch norm after one round, and what they should be by hand."""
     gan = build(strategy, generator={"batch_norm": True})
     with strategy.scope():
-        program = programs.RoundsProgram(gan, *data(), False)
+        images, labels = data()
+        program = programs.StepsProgram(gan, {"images": images, "labels": labels}, False)
     kernel = np.asarray(gan.generator.trainable_weights[0])
     latent = latents_of(gan, BATCH, 2)[1].numpy()  # G's, after D's
     halves = np.split(latent @ kernel, strategy.num_replicas_in_sync)

@@ -7,9 +7,9 @@ from keras_gan.games.step import Forward, TrainStep
 
 
 def update_of(gan, player, data):
-    """An `Update` of a player on a batch that is one minibatch; nothing is applied."""
+    """An `Update` of a player on a batch's first minibatch; nothing is applied."""
     step = TrainStep(gan)
-    (minibatch,) = gan.minibatches(step, data)
+    minibatch, *_ = gan.minibatches(step, data)
     terms = getattr(gan, f"{player}_terms")
     return step.gradients(player, terms, gan.drawn(step, minibatch))
 

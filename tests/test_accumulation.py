@@ -4,11 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from pairs import pair
 from steps import images_given_to, set_latents
 
-from keras_gan import load_config, networks
+from keras_gan import load_config
 from keras_gan.engine.accumulation import accumulated
-from keras_gan.games import building, losses
+from keras_gan.games import losses, recipes
 from keras_gan.games.gan import GAN
 from keras_gan.utils.errors import ConfigError
 
@@ -31,7 +32,7 @@ def small(accumulate, family="mlp", compiled=None, conditional=False, **options)
     keras.utils.set_random_seed(0)
     generator, discriminator = SIZES[family]
     generator = {**generator, **options.pop("generator", {})}
-    players = networks.build(
+    players = pair(
         family,
         latent_dim=4,
         sample_shape=SHAPE,
@@ -40,7 +41,7 @@ def small(accumulate, family="mlp", compiled=None, conditional=False, **options)
         generator=generator,
         discriminator=discriminator,
     )
-    gan = GAN(*players, accumulate=accumulate, **options)
+    gan = GAN(*players, gradient_accumulation_steps=accumulate, **options)
     # Adam would make a full step of a gradient that is 0 but for rounding.
     optimizers = [keras.optimizers.SGD(0.05) for _ in range(2)]
     gan.compile(*optimizers, **(compiled or {}))
@@ -67,15 +68,18 @@ def assert_equal(first, second, logs, others):
             np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-6, err_msg=a.path)
 
 
-@pytest.mark.parametrize("objective", losses.OBJECTIVES)
-def test_parts_equal_the_whole_in_every_game(objective):
+@pytest.mark.parametrize("loss", losses.LOSSES)
+def test_parts_equal_the_whole_with_every_loss(loss):
     """Weights, u of spectral norm and metrics; relativistic pairs lie in one part."""
-    compiled = {"objective": objective, "penalties": {"r1": {"weight": 0.5}, "r2": {"weight": 0.1}}}
+    compiled = {
+        "loss": loss,
+        "regularizers": {"r1": {"weight": 0.5}, "r2": {"weight": 0.1}},
+    }
     whole, parts = (small(n, compiled=compiled) for n in (1, 3))
     assert_equal(whole, parts, trained(whole), trained(parts))
 
 
-_LAZY = {"penalties": {"r1": {"weight": 0.5, "every": 2}}}
+_LAZY = {"regularizers": {"r1": {"weight": 0.5, "every": 2}}}
 
 
 @pytest.mark.parametrize(
@@ -148,10 +152,10 @@ def test_every_part_draws_numbers_of_its_own(monkeypatch):
 
 
 def test_a_minibatch_that_does_not_come_apart_is_refused_before_the_data_are_loaded():
-    config = load_config("digits").replace(training__batch_size=12, training__packing=2)
-    building.check(config.replace(training__accumulate=3))
+    config = load_config("digits").replace(training__batch_size=12, game__packing=2)
+    recipes.check(config.replace(training__accumulate=3))
     with pytest.raises(ConfigError, match=r"multiple of .* = 2 x 4\. Received: 12"):
-        building.check(config.replace(training__accumulate=4))
+        recipes.check(config.replace(training__accumulate=4))
 
 
 def test_what_is_put_together_by_hand():

@@ -4,10 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from pairs import pair
 from steps import images_given_to, update_of
 
-from keras_gan import load_config, networks
-from keras_gan.games import augmentation, building
+from keras_gan import load_config
+from keras_gan.games import augmentation, recipes
 from keras_gan.games.gan import GAN
 from keras_gan.games.step import TrainStep
 from keras_gan.utils.errors import ConfigError
@@ -35,9 +36,7 @@ def small(**options):
     keras.utils.set_random_seed(0)
     packing = options.get("packing", 1)
     sizes = {"generator": {"hidden": [8, 8]}, "discriminator": {"hidden": [8, 8, 8]}}
-    players = networks.build(
-        "mlp", latent_dim=4, sample_shape=IMAGES.shape[1:], packing=packing, **sizes
-    )
+    players = pair("mlp", latent_dim=4, sample_shape=IMAGES.shape[1:], packing=packing, **sizes)
     gan = GAN(*players, **options)
     gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1))
     return gan
@@ -246,7 +245,7 @@ def test_penalties_ask_the_discriminator_about_augmented_images():
     (minibatch,) = gan.minibatches(step, tf.constant(IMAGES))
     terms = gan.discriminator_terms(summed, gan.drawn(step, minibatch))
     outside = np.mean(np.sum(seen[0].numpy() != 0, axis=(1, 2, 3)))
-    np.testing.assert_allclose(terms.losses["penalty/r1"], 0.5 * outside, rtol=1e-6)
+    np.testing.assert_allclose(terms.losses["regularizer/r1"], 0.5 * outside, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +253,7 @@ def test_penalties_ask_the_discriminator_about_augmented_images():
     [
         (lambda: augmentation.check(False, ["colr"]), "no augmentation `colr`. Did you mean"),
         (
-            lambda: building.check(load_config("digits").replace(training__augment=["cutuot"])),
+            lambda: recipes.check(load_config("digits").replace(game__augment=["cutuot"])),
             "Did you mean `cutout`",
         ),
         (lambda: augmentation.check(False, ["cutout"] * 2), "each policy once"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -129,10 +130,23 @@ def test_runs_are_listed_with_their_last_metrics(plain_run, conditional_run, cli
     }
 
 
+def test_runs_are_listed_by_the_headline_of_their_game(plain_run, cli, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_GAN_RUNS", "runs")
+    facts = shutil.copytree(plain_run, tmp_path / "runs" / "a" / "first") / "run.json"
+    names = ["loss/generator", "\x1b[31m", "not logged"]
+    facts.write_text(json.dumps({**json.loads(facts.read_text()), "headline": names}))
+    (line,) = cli("runs").stdout.splitlines()
+    value = load(plain_run).last_metrics()["loss/generator"]
+    assert line.endswith(f"step 46  loss/generator {value:.3f}")
+
+
 # --------------------------------------------------------------------- bad input
 
 SMALL_BATCH = ("--batch-size", 8)
-HUGE_LATENT = ("--set=latent.dim=999999999", "--set=network.generator.hidden=[1000000000, 8]")
+HUGE_LATENT = (
+    "--set=network.latent_dim=999999999",
+    "--set=network.generator.hidden=[1000000000, 8]",
+)
 BAD = [  # (arguments, exit code, what the line must hold)
     (["fit"], 2, "Name a RECIPE (see `keras-gan recipes`)"),
     (["fit", "mnits"], 2, "There is no recipe `mnits`. Did you mean `mnist`?"),
@@ -142,17 +156,17 @@ BAD = [  # (arguments, exit code, what the line must hold)
     (["fit", "digits", "--set", "training.epoch=3"], 2, "Did you mean `training.epochs`?"),
     (["fit", "digits", "--set", "seed=x"], 2, "`seed` should be a whole number. Received: 'x'."),
     (["fit", "digits", "--set", "seed"], 2, "`--set` takes path=value. Received: 'seed'."),
-    (["fit", "digits", "--set", "objective.name=hing"], 2, "Did you mean `hinge`?"),
+    (["fit", "digits", "--set", "loss.name=hing"], 2, "Did you mean `hinge`?"),
     (["fit", "digits", "--set", "network.family=mpl"], 2, "Did you mean `mlp`?"),
     (["fit", "digits", "--set", "network.generator.hiden=[3]"], 2, "Did you mean `hidden`?"),
     (["fit", "digits", "--set", "optimizer.generator.name=adma"], 2, "Did you mean `adam`?"),
-    (["fit", "digits", "--set", "penalties.r3.weight=1"], 2, "Known: gradient_penalty, r1, r2."),
-    (["fit", "digits", "--set", "penalties.r1.wieght=1"], 2, "Did you mean `weight`?"),
-    (["fit", "digits", "--set", "penalties.r2.every=2"], 2, "needs a weight: penalties.r2.weight."),
+    (["fit", "digits", "--set", "regularizers.r3.weight=1"], 2, "Known: gradient_penalty, r1, r2."),
+    (["fit", "digits", "--set", "regularizers.r1.wieght=1"], 2, "Did you mean `weight`?"),
+    (["fit", "digits", "--set", "regularizers.r2.every=2"], 2, "needs regularizers.r2.weight."),
     (["fit", "digits", "--set", "network.generator.hidden=[-3]"], 2, "`network`: "),
     (["fit", "digits", "--set", "network.generator.activations=[foo]"], 2, "foo"),
     (["fit", "digits", "--set", "network.discriminator.dropout=2"], 2, "`network`: "),
-    (["fit", "digits", "--objective", "hing"], 2, "Did you mean `hinge`?"),
+    (["fit", "digits", "--loss", "hing"], 2, "Did you mean `hinge`?"),
     (["fit", "digits", "--precision", "float8"], 2, "one of float32, mixed_float16, mixed"),
     (["fit", "digits", "--seed", "-1"], 2, "`seed` should be at least 0. Received: -1."),
     (["fit", "digits", "--epochs", "0"], 2, "'--epochs': 0 is not in the range x>=1."),

@@ -73,7 +73,7 @@ def test_a_dry_run_checks_everything_and_writes_nothing(cli, tmp_path):
     assert "1,500 images of 8x8x1, 10 classes" in result.stderr
     assert result.stderr.endswith("dry run: nothing was written\n")
     assert everything(tmp_path) == []
-    assert cli("fit", "digits", "--dry-run", "--objective=hing").exit_code == 2
+    assert cli("fit", "digits", "--dry-run", "--loss=hing").exit_code == 2
 
 
 def test_a_run_is_not_overwritten_but_the_way_to_go_on_is_named(plain_run, cli):
@@ -153,7 +153,7 @@ def test_a_second_sigint_stops_at_once(tmp_path, cli):
     """In the midst of a long call, of 1,500 steps; the first alone would wait for its end."""
     command = [PROGRAM, "fit", "digits", "--batch-size=1", "--run-dir=run", *QUICK]
     command += ["--set=network.discriminator.hidden=[3000, 3000]"]
-    command += ["--set=training.steps_per_call=1500"]
+    command += ["--set=training.steps_per_execution=1500"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not Path("run/checkpoints/000000000").exists() and time.monotonic() < deadline:

@@ -36,13 +36,13 @@ def test_every_option_has_a_variable_of_its_own():
 def test_options_from_the_environment_are_those_of_the_command_line(cli, monkeypatch):
     monkeypatch.setenv("KERAS_GAN_FIT_DRY_RUN", "1")
     monkeypatch.setenv("KERAS_GAN_FIT_EPOCHS", "7")
-    monkeypatch.setenv("KERAS_GAN_FIT_SET", "latent.dim=3 seed=5")
+    monkeypatch.setenv("KERAS_GAN_FIT_SET", "network.latent_dim=3 seed=5")
     result = cli("fit", "digits", "--epochs", "9")
     assert result.exit_code == 0, result.stderr
     assert "dry run: nothing was written" in result.stderr
     assert "9 epochs" in result.stderr  # the command line wins
     monkeypatch.setenv("KERAS_GAN_FIT_SET", "latent.dmi=3")
-    assert "Did you mean `latent.dim`?" in cli("fit", "digits").stderr
+    assert "Did you mean `network.latent_dim`?" in cli("fit", "digits").stderr
     monkeypatch.setenv("KERAS_GAN_FIT_EPOCHS", "many")
     assert "'many' is not a valid integer" in cli("fit", "digits").stderr
 

@@ -9,8 +9,8 @@ from conftest import QUICK, invoke, npz
 
 from keras_gan import load
 from keras_gan.runs import sampling
-from keras_gan.utils import image_grids
 from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.pixels import to_uint8
 
 VECTORS = np.random.default_rng(1).normal(size=(40, 3)).astype("float32")
 
@@ -206,7 +206,7 @@ def test_batch_norm_takes_vectors_from_fit_to_export(networks, cli):
     made = arrays("a.npz")
     network = load("run").generator
     inputs = {"latent": made["latents"], "labels": made["labels"]}
-    wanted = image_grids.to_uint8(np.asarray(network(inputs, training=False)))
+    wanted = to_uint8(np.asarray(network(inputs, training=False)))
     np.testing.assert_array_equal(made["images"], wanted)
     swapped = network({**inputs, "labels": made["labels"][::-1]}, training=False)
     assert not np.allclose(swapped, network(inputs, training=False), atol=1e-4)

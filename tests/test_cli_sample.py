@@ -9,7 +9,7 @@ from PIL import Image
 
 from keras_gan import load
 from keras_gan.runs import sampling
-from keras_gan.utils import image_grids
+from keras_gan.utils.pixels import to_uint8
 
 
 def arrays(path) -> dict[str, np.ndarray]:
@@ -33,7 +33,7 @@ def test_an_npz_holds_images_and_what_they_were_made_from(plain_run, cli):
     assert (found["images"].shape, found["images"].dtype) == ((7, 8, 8, 1), np.uint8)
     assert (found["latents"].shape, found["latents"].dtype) == ((7, 32), np.float32)
     drawn = sampling.sample(load(plain_run), 7, seed=3)
-    assert np.array_equal(found["images"], image_grids.to_uint8(drawn["samples"]))
+    assert np.array_equal(found["images"], to_uint8(drawn["samples"]))
     assert np.array_equal(found["latents"], drawn["latents"])
 
 

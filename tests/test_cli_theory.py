@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from pairs import pair
 from PIL import Image
 
 from keras_gan.apps.theory import fixed_generator, games
@@ -71,10 +72,9 @@ def test_a_frozen_generator_stays_and_its_discriminator_moves():
 
 
 def small_players():
-    from keras_gan import networks
 
     tf.keras.utils.set_random_seed(0)
-    return networks.build(
+    return pair(
         "mlp",
         latent_dim=1,
         sample_shape=(1,),
@@ -114,7 +114,7 @@ def test_relativistic_logits_are_read_as_the_game_reads_them():
     from keras_gan.evaluation.densities.mixtures import of_data
     from keras_gan.evaluation.densities.snapshots import Observer
 
-    gan = training.prepare(override(config, {"objective.name": "relativistic"})).gan
+    gan = training.prepare(override(config, {"loss.name": "relativistic"})).gan
     observer = Observer(gan, of_data("gaussian_1d"))
     before = observer.look().discriminator
     bias = gan.discriminator.layers[-1].bias
@@ -136,8 +136,8 @@ def test_games_on_the_plane_have_no_divergence():
         (lambda: games.play(small(), "minmax"), "Did you mean `minimax`"),
         (lambda: games.play(small("digits"), "minimax"), "density of the data set `digits`"),
         (
-            lambda: games.play(small("ring_8", **{"training.packing": 2}), "hinge"),
-            "training.packing=1",
+            lambda: games.play(small("ring_8", **{"game.packing": 2}), "hinge"),
+            "game.packing=1",
         ),
         (
             lambda: games.play(
@@ -218,12 +218,12 @@ def test_theory_discriminator_plays_the_discriminator_that_is_set(cli):
         (["discriminator", "--recipe", "ring_8"], "use gaussian_1d"),
         (["discriminator", "--stddev", "0"], "stddev"),
         (["games", "--recipe", "gaussian"], "There is no recipe"),
-        (["games", "--set", "objective.name=hinge"], "`--set objective.name` has no effect"),
-        (["games", "--set", "objective={name: hinge}"], "`--set objective.name` has no effect"),
+        (["games", "--set", "loss.name=hinge"], "`--set loss.name` has no effect"),
+        (["games", "--set", "loss={name: hinge}"], "`--set loss.name` has no effect"),
         (["games", "--set", "output.sample_count=5"], "`--set output.sample_count` has no effect"),
         (["discriminator", "--set", "training.batch_size=50"], "`--set training.batch_size` has"),
         (["discriminator", "--set", "optimizer.discriminator={name: sgd}"], "has no effect"),
-        (["discriminator", "--set", "penalties={r1: {weight: 1}}"], "has no effect"),
+        (["discriminator", "--set", "regularizers={r1: {weight: 1}}"], "has no effect"),
     ],
 )
 def test_wrong_arguments_are_one_line(cli, tmp_path, arguments, said):

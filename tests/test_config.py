@@ -47,9 +47,10 @@ def test_the_issues_recipes_are_there():
 
 def test_a_file_is_read_as_a_recipe_is(tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text("name: größer\nlatent: {dim: 7}\n", "utf-8")
+    path.write_text("name: größer\nnetwork: {latent_dim: 7}\n", "utf-8")
     config = load_config(path)
-    assert (config.name, config.latent.dim, config.training) == ("größer", 7, Config().training)
+    assert (config.name, config.network) == ("größer", {"latent_dim": 7})
+    assert config.training == Config().training
 
 
 def test_what_is_left_out_has_its_default():
@@ -58,9 +59,9 @@ def test_what_is_left_out_has_its_default():
 
 def test_a_config_holds_no_part_of_another():
     first, second = Config(), Config()
-    assert first.objective is not second.objective
-    changed = override(first, {"objective.label_smoothing": 0.1})
-    assert changed.objective == {"name": "non_saturating", "label_smoothing": 0.1}
+    assert first.loss is not second.loss
+    changed = override(first, {"loss.label_smoothing": 0.1})
+    assert changed.loss == {"name": "non_saturating", "label_smoothing": 0.1}
     assert first == second
     with pytest.raises(dataclasses.FrozenInstanceError):
         first.seed = 3
@@ -78,44 +79,39 @@ def test_a_config_holds_no_part_of_another():
             "There is no setting `training.epoch`. Did you mean `training.epochs`?",
         ),
         ("batch_size: 3", "There is no setting `batch_size`. Did you mean `training.batch_size`?"),
-        ("3: 1", "There is no setting `3`. Known: auxiliary, data, description, latent,"),
-        ("latent: {3: 1}", "There is no setting `latent.3`. Known: dim, distribution."),
+        ("3: 1", "There is no setting `3`. Known: data, description, game, loss,"),
+        ("optimizer: {3: 1}", "There is no setting `optimizer.3`. Known: discriminator, gene"),
         ("seed: 1.0", "`seed` should be a whole number. Received: 1.0."),
         ("seed: true", "`seed` should be a whole number. Received: True."),
         ("seed:", "`seed` should be a whole number. Received: None."),
         ("training: {epochs: 1e3}", "`training.epochs` should be a whole number. Received: '1e3'."),
-        (
-            "training: {ema_decay: yes}",
-            "`training.ema_decay` should be a finite number. Received: True.",
-        ),
-        (
-            "training: {ema_decay: .nan}",
-            "`training.ema_decay` should be a finite number. Received: nan.",
-        ),
+        ("ema_decay: 0.9", "There is no setting `ema_decay`. Did you mean `game.ema_decay`?"),
+        ("output: {keep_checkpoints: yes}", "should be a whole number. Received: True."),
+        ("output: {checkpoint_every_minutes: .nan}", "should be a finite number. Received: nan."),
         ("output: {samples_every_epochs: inf}", "should be a finite number. Received: 'inf'."),
         ("name: 2001-01-01", "`name` should be text. Received: datetime.date(2001, 1, 1)."),
         ("data: mnist", "`data` should be a table with the keys name, directory, split,"),
         ("training:", "`training` should be a table with the keys epochs, batch_size,"),
         (r'name: "\ud800"', "`name` should be text. Received: '\\ud800'."),
-        ("objective: {a: 2001-01-01}", "`objective.a` should be a number, text, true, false, a li"),
-        ("penalties: {r1: {weight: {2: 1}}}", "`penalties.r1.weight (its keys)` should be text."),
+        ("loss: {a: 2001-01-01}", "`loss.a` should be a number, text, true, false, a list"),
         (
-            f"objective: {{a: {'[' * 12 + ']' * 12}}}",
-            "`objective.a.0.0.0.0.0.0.0.0.0.0.0` is nested too deeply.",
+            "regularizers: {r1: {weight: {2: 1}}}",
+            "`regularizers.r1.weight (its keys)` should be text.",
         ),
-        ("objective: hinge", "`objective` should be a table of keys and values. Received: 'hinge'"),
-        ("objective: {name: [1]}", "`objective.name` should be text. Received: [1]."),
-        ("penalties: {r1: 0.1}", "`penalties.r1` should be a table of keys and values."),
-        ("penalties: {1: {}}", "`penalties (its keys)` should be text. Received: 1."),
-        ("training: {updates: both}", "should be one of alternating, simultaneous. Received: 'bo"),
+        (
+            f"loss: {{a: {'[' * 12 + ']' * 12}}}",
+            "`loss.a.0.0.0.0.0.0.0.0.0.0.0` is nested too deeply.",
+        ),
+        ("loss: hinge", "`loss` should be a table of keys and values. Received: 'hinge'"),
+        ("regularizers: {r1: 0.1}", "`regularizers.r1` should be a table of keys and values."),
+        ("regularizers: {1: {}}", "`regularizers (its keys)` should be text. Received: 1."),
+        ("training: {precision: half}", "should be one of float32, mixed_float16, mixed_bfl"),
         ("training: {jit_compile: 1}", "should be one of auto, true, false. Received: 1."),
         ("data: {channels: 2}", "`data.channels` should be one of 1, 3. Received: 2."),
         ("seed: -1", "`seed` should be at least 0. Received: -1."),
         ("seed: 2147483648", "`seed` should be below 2147483648."),
         (f"training: {{epochs: {'9' * 4000}}}", "`training.epochs` should be below 2147483648."),
         ("training: {batch_size: 0}", "`training.batch_size` should be at least 1. Received: 0."),
-        ("training: {ema_decay: 1}", "`training.ema_decay` should be below 1. Received: 1.0."),
-        ("latent: {dim: 0}", "`latent.dim` should be at least 1."),
         ("data: {image_size: 0}", "`data.image_size` should be at least 1."),
     ],
 )
@@ -129,9 +125,10 @@ def test_a_wrong_key_or_value_is_named_with_what_it_should_be(text, message):
     "value, wanted", [("1e-4", 1e-4), ("1E-4", 1e-4), ("0", 0.0), ("'0.5'", 0.5), (".25", 0.25)]
 )
 def test_numbers_that_yaml_takes_for_text_or_whole_pass_as_floats(value, wanted):
-    decay = parse_config(f"training: {{ema_decay: {value}}}", "text").training.ema_decay
-    assert decay == wanted
-    assert type(decay) is float
+    text = f"output: {{held_out_every_epochs: {value}}}"
+    epochs = parse_config(text, "text").output.held_out_every_epochs
+    assert epochs == wanted
+    assert type(epochs) is float
 
 
 # ---------------------------------------------------------------------- bad YAML
@@ -144,10 +141,10 @@ def test_numbers_that_yaml_takes_for_text_or_whole_pass_as_floats(value, wanted)
         ("seed:\n\t- 1", "line 2, column 1: found character '\\t' that cannot start any token"),
         ("seed: !!python/object:os.system 1", "line 1, column 7: tags ('tag:yaml.org,2002:python/"),
         ("seed: ! 1", "line 1, column 7: tags ('!') can't be used"),
-        ("objective: {a: !!binary aGk=}", "line 1, column 16: tags ('tag:yaml.org,2002:binary')"),
+        ("loss: {a: !!binary aGk=}", "line 1, column 11: tags ('tag:yaml.org,2002:binary')"),
         ("seed: 1\nseed: 2", "line 2, column 1: `seed` is given twice"),
         ("training:\n  epochs: 1\n  epochs: 2", "line 3, column 3: `epochs` is given twice"),
-        ("data: &a {}\nlatent: *a", "line 2, column 9: references (*) can't be used"),
+        ("data: &a {}\noutput: *a", "line 2, column 9: references (*) can't be used"),
         ("? [1, 2]\n: 3", "found unhashable key"),
         ("name: 2001-13-41", "month must be in 1..12"),
         ("name: a\0b", "unacceptable character #x0000"),
@@ -168,7 +165,7 @@ def test_what_is_no_recipe_is_told_in_a_line_with_its_place(text, message):
 
 
 def test_anchors_upon_anchors_end_at_once():
-    laughs = "objective:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    laughs = "loss:\n  a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
         f"  a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
     )
     began = time.perf_counter()
@@ -213,20 +210,21 @@ def test_overrides_reach_every_depth_and_leave_the_rest():
             "seed": 7,
             "training.epochs": 3,
             "network.generator.hidden": [3],
-            "penalties.r2.weight": 0.5,
+            "regularizers.r2.weight": 0.5,
             "data": {"name": "ring_8"},
         },
     )
     assert (after.seed, after.training.epochs, after.data.name) == (7, 3, "ring_8")
-    assert after.network.generator == {"hidden": [3], "activations": ["leaky_relu"]}
-    assert after.penalties == {"r1": {"weight": 0.1}, "r2": {"weight": 0.5}}
-    assert (after.optimizer, after.latent) == (before.optimizer, before.latent)
+    generator = {"hidden": [3], "activations": ["leaky_relu"]}
+    assert after.network["generator"] == generator
+    assert after.regularizers == {"r1": {"weight": 0.1}, "r2": {"weight": 0.5}}
+    assert (after.optimizer, after.game) == (before.optimizer, before.game)
     assert before == load_config("digits")
 
 
 def test_a_penalty_may_be_set_where_there_was_none():
-    config = override(Config(), {"penalties.r1.weight": 0.1, "penalties.r1.every": 4})
-    assert config.penalties == {"r1": {"weight": 0.1, "every": 4}}
+    config = override(Config(), {"regularizers.r1.weight": 0.1, "regularizers.r1.every": 4})
+    assert config.regularizers == {"r1": {"weight": 0.1, "every": 4}}
 
 
 def test_replace_writes_dots_as_two_underscores():
@@ -238,13 +236,14 @@ def test_replace_writes_dots_as_two_underscores():
     "path, value, emptied",
     [
         ("network.family", "dcgan", ("network", ["generator", "discriminator"])),
-        ("objective.name", "hinge", ("objective", [])),
+        ("loss.name", "hinge", ("loss", [])),
+        ("game.name", "acgan", ("game", [])),
         ("optimizer.generator.name", "sgd", ("optimizer", ["generator"])),
         ("optimizer.discriminator.name", "sgd", ("optimizer", ["discriminator"])),
     ],
 )
 def test_a_new_choice_empties_the_options_of_the_old_one_and_only_those(path, value, emptied):
-    start = override(load_config("digits"), {"objective.label_smoothing": 0.1})
+    start = override(load_config("digits"), {"loss.label_smoothing": 0.1})
     after = override(start, {path: value}).to_dict()
     wanted = start.to_dict()
     section, players = emptied
@@ -259,7 +258,7 @@ def test_a_new_choice_empties_the_options_of_the_old_one_and_only_those(path, va
 
 def test_the_same_choice_again_keeps_its_options():
     start = load_config("digits")
-    same = {"network.family": "mlp", "objective.name": "relativistic"}
+    same = {"network.family": "mlp", "loss.name": "relativistic"}
     assert override(start, {**same, "optimizer.generator.name": "adam"}) == start
 
 
@@ -267,7 +266,7 @@ def test_options_of_a_new_choice_may_come_before_it():
     first = {"network.generator.width": 8, "network.family": "dcgan"}
     second = dict(reversed(first.items()))
     assert override(Config(), first) == override(Config(), second)
-    assert override(Config(), first).network.generator == {"width": 8}
+    assert override(Config(), first).network["generator"] == {"width": 8}
 
 
 @pytest.mark.parametrize(
@@ -281,12 +280,43 @@ def test_options_of_a_new_choice_may_come_before_it():
         ("", 3, "There is no setting ``."),
         ("training..epochs", 3, "There is no setting `training.`."),
         ("training", 3, "`training` should be a table with the keys epochs,"),
-        ("penalties.r1", 3, "`penalties.r1` should be a table"),
+        ("regularizers.r1", 3, "`regularizers.r1` should be a table"),
         ("training.epochs", "x", "`training.epochs` should be a whole number. Received: 'x'."),
     ],
 )
 def test_wrong_overrides_are_named(path, value, message):
     assert message in error_of(override, Config(), {path: value})
+
+
+MOVED = {  # settings of 0.1.0, and a part of the answer
+    "objective": "loss",
+    "objective.name": "loss.name",
+    "penalties": "regularizers",
+    "penalties.r1.weight": "regularizers",
+    "auxiliary": "game (its `name` is acgan or semi_supervised)",
+    "latent.dim": "network.latent_dim",
+    "latent.distribution": "game.latent_distribution",
+    "training.accumulate": "training.gradient_accumulation_steps",
+    "training.steps_per_call": "training.steps_per_execution",
+    "training.discriminator_steps": "game.discriminator_steps",
+    "training.updates": "game.updates",
+    "training.packing": "game.packing",
+    "training.instance_noise": "game.instance_noise",
+    "training.instance_noise_steps": "game.instance_noise_steps",
+    "training.flip": "game.flip",
+    "training.augment": "game.augment",
+    "training.ema_decay": "game.ema_decay",
+    "training.discriminator_ema_decay": "game.discriminator_ema_decay",
+}
+
+
+@pytest.mark.parametrize(("old", "new"), MOVED.items())
+def test_a_setting_that_has_moved_is_answered_with_its_place(old, new):
+    assert f"It is now {new}." in error_of(override, Config(), {old: 1})
+    tree = 1
+    for key in reversed(old.split(".")):
+        tree = {key: tree}
+    assert "It is now " in error_of(config_from_dict, tree)
 
 
 def test_assignments_are_read_as_yaml():

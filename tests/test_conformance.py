@@ -1,4 +1,4 @@
-"""What every game keeps, whatever it plays: a game is a row of GAMES."""
+"""What every game keeps: all of the registry, with tiny networks, and variants of options."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,99 +10,93 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from steps import set_latents, update_of
-from test_gan import policy
 
-from keras_gan import networks
+from keras_gan.config import Config, OptimizerConfig
 from keras_gan.engine import loop
-from keras_gan.engine.programs import RoundsProgram, graphs_as_written
+from keras_gan.engine.programs import StepsProgram, graphs_as_written
 from keras_gan.engine.schedule import Schedule
-from keras_gan.games.acgan import ACGAN
-from keras_gan.games.bigan import BiGAN
+from keras_gan.exporters import onnx, parity, saved_model
+from keras_gan.games import recipes
 from keras_gan.games.gan import GAN
-from keras_gan.games.semi_supervised import SemiSupervisedGAN
+from keras_gan.games.recipes import GAMES
+from keras_gan.networks import DataSpec
+from keras_gan.utils.labels import ClassLabels
 
 SHAPE, DIM, ROWS = (4, 4, 1), 3, 12
 RNG = np.random.default_rng(0)
-PIXELS = RNG.integers(256, size=(4 * ROWS, *SHAPE)).astype(np.uint8)
-LABELS = RNG.integers(3, size=4 * ROWS).astype(np.int32)
+FIELDS = {
+    "images": RNG.integers(256, size=(20 * ROWS, *SHAPE)).astype(np.uint8),
+    "labels": RNG.integers(3, size=20 * ROWS).astype(np.int32),
+}
+DATA = DataSpec(SHAPE, ClassLabels(("a", "b", "c")))
 #: Without batch statistics, so that a row's outputs are functions of that row.
 SIZES = {"hidden": [8], "activations": ["tanh"]}
-OPTIMIZER_GROUPS = {"generator_optimizer", "discriminator_optimizer", "vars"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Game:
-    """One game with tiny networks.
+class Variant:
+    """A game with options; by default a game of the registry as it is.
 
     Attributes:
-        networks: options of `networks.build`.
-        kind: the model's class.
-        model: options of the model.
-        compiled: options of its `compile`.
-        encoder: whether it has one.
-        labeled: whether it has a few labeled images.
+        game, network, loss, regularizers: tables of a recipe.
+        labeled: whether a few labeled images are given.
     """
 
-    networks: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    kind: type[GAN] = GAN
-    model: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    compiled: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    encoder: bool = False
+    game: Mapping[str, Any]
+    network: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    loss: str = "non_saturating"
+    regularizers: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     labeled: bool = False
-    groups: frozenset[str] = frozenset({"generator", "generator_ema", "discriminator"})
 
-    def build(self, rate=0.05, **options) -> GAN:
+    def config(self, **training) -> Config:
+        kind = GAMES[self.game["name"]]
+        sizes = {role: dict(SIZES) for role in kind.Networks.roles}
+        network = {"family": "mlp", "latent_dim": DIM, **sizes}
+        for key, value in self.network.items():
+            network[key] = {**network[key], **value} if isinstance(value, dict) else value
+        config = Config(
+            game={"ema_decay": 0.9, **self.game},
+            network=network,
+            loss={"name": self.loss},
+            regularizers=dict(self.regularizers),
+            # Adam would make a full step of a gradient that is 0 but for rounding.
+            optimizer=OptimizerConfig(*({"name": "sgd", "learning_rate": 0.05} for _ in range(2))),
+        )
+        return config.replace(**{f"training__{key}": value for key, value in training.items()})
+
+    def build(self, precision="float32", **training) -> GAN:
         keras.utils.set_random_seed(0)
-        discriminator = {**SIZES, "spectral_norm": not self.encoder}
-        players = networks.build(
-            "mlp", latent_dim=DIM, sample_shape=SHAPE, paired=self.encoder, generator=SIZES,
-            discriminator=discriminator, **self.networks,
-        )  # fmt: skip
-        own = {"latent_dim": DIM, "sample_shape": SHAPE, "options": SIZES}
-        encoder = networks.build_encoder("mlp", **own) if self.encoder else None
-        options = {"ema_decay": 0.9, **self.model, **options}
-        gan = self.kind(*players, *([encoder] if self.encoder else []), **options)
-        # Adam would make a full step of a gradient that is 0 but for rounding.
-        gan.compile(*(keras.optimizers.SGD(rate) for _ in range(2)), **self.compiled)
+        config = self.config(batch_size=ROWS, **training)
+        recipes.check(config)
+        gan = recipes.build(config, DATA, precision=precision)
+        recipes.compile_model(gan, config)
         if self.labeled:
-            gan.set_labeled_images(PIXELS[:3], LABELS[:3])
+            gan.set_labeled_images(FIELDS["images"][:3], FIELDS["labels"][:3])
         return gan
 
-    def batch(self, gan: GAN, number: int = 0, rows: int = ROWS):
+    def batch(self, gan: GAN, number: int = 0):
+        rows = ROWS * gan.options.minibatches
         some = slice(number * rows, (number + 1) * rows)
-        images, labels = tf.constant(PIXELS[some]), tf.constant(LABELS[some])
-        return (images, labels) if gan.uses_labels else images
+        return {name: tf.constant(FIELDS[name][some]) for name in gan.fields}
 
 
-_CLASSES = {"num_classes": 3, "class_logits": True}
 _R1 = {"r1": {"weight": 0.1, "every": 2}}
-_FEW = {"classification_weight": 2.0, "feature_matching_weight": 1.0, "adversarial": False}
-GAMES = {
-    "gan": Game(compiled={"penalties": _R1}),
-    "relativistic": Game(compiled={"objective": "relativistic", "penalties": _R1}),
-    "conditional": Game(networks={"num_classes": 3, "conditioning": "projection"}),
-    "noisy": Game(model={"instance_noise": 0.1, "augment": ["color", "cutout"], "flip": True}),
-    "packed": Game(networks={"packing": 2}, model={"packing": 2}, compiled={"objective": "hinge"}),
-    "acgan": Game(
-        networks={**_CLASSES, "conditioning": "classifier"},
-        kind=ACGAN,
-        model={"classification_weight": 0.5},
+VARIANTS = {name: Variant({"name": name}) for name in GAMES} | {
+    "relativistic": Variant({"name": "gan"}, loss="relativistic", regularizers=_R1),
+    "spectral": Variant({"name": "gan"}, {"discriminator": {"spectral_norm": True}}),
+    "conditional": Variant({"name": "gan"}, {"conditioning": "projection"}),
+    "dropout": Variant({"name": "gan"}, {"discriminator": {"dropout": 0.4}}, regularizers=_R1),
+    "noisy": Variant(
+        {"name": "gan", "instance_noise": 0.1, "augment": ["color", "cutout"], "flip": True}
     ),
-    "bigan": Game(
-        kind=BiGAN,
-        encoder=True,
-        compiled={"penalties": _R1},
-        groups=frozenset({"generator", "generator_ema", "discriminator", "encoder", "encoder_ema"}),
-    ),
-    "semi_supervised": Game(
-        networks={**_CLASSES, "conditioning": "none", "k_plus_one": True, "features": True},
-        kind=SemiSupervisedGAN,
-        model={**_FEW, "discriminator_ema_decay": 0.9},
+    "packed": Variant({"name": "gan", "packing": 2}, loss="hinge"),
+    "bigan_r1": Variant({"name": "bigan"}, regularizers=_R1),
+    "few_labels": Variant(
+        {"name": "semi_supervised", "classification_weight": 2.0, "discriminator_ema_decay": 0.9},
         labeled=True,
-        groups=frozenset({"generator", "generator_ema", "discriminator", "discriminator_ema"}),
     ),
 }
-every_game = pytest.mark.parametrize("game", GAMES.values(), ids=GAMES)
+every_game = pytest.mark.parametrize("game", VARIANTS.values(), ids=VARIANTS)
 
 
 def values(gan) -> list[np.ndarray]:
@@ -144,6 +138,14 @@ def test_every_declared_log_appears_and_no_other(game):
 
 
 @every_game
+def test_what_it_shows_is_what_it_logs(game):
+    gan = game.build()
+    assert gan.headline and {*gan.headline, *gan.optima} <= set(gan.log_names)
+    logs = gan.train_step(game.batch(gan))
+    assert gan.diagnose({name: float(value) for name, value in logs.items()}) is None
+
+
+@every_game
 def test_eager_equals_graph(game):
     eager, graph = game.build(), game.build()
     step = tf.function(graph.train_step, autograph=False)
@@ -159,28 +161,44 @@ def test_many_steps_a_call_equal_steps_one_by_one(game):
     results = []
     for most in (4, 1):
         gan = game.build()
-        program = RoundsProgram(gan, PIXELS, LABELS if gan.uses_labels else None, False)
-        loop.run(program, Schedule(len(PIXELS), ROWS, 1, most, seed=3), gan)
+        program = StepsProgram(gan, FIELDS, False)
+        rows = ROWS * gan.options.minibatches
+        loop.run(program, Schedule(4 * rows, rows, 1, most, seed=3), gan)
         results.append(values(gan))
     assert all(np.array_equal(a, b) for a, b in zip(*results, strict=True))
 
 
 @every_game
 def test_parts_of_a_minibatch_equal_the_whole(game):
-    # Feature matching compares means of a part, which are not those of the whole.
-    options = {"feature_matching_weight": None, "adversarial": True} if game.labeled else {}
-    whole, parts = game.build(**options), game.build(accumulate=2, **options)
+    if game.game["name"] == "semi_supervised":
+        # Feature matching compares means of a part, which are not those of the whole.
+        options = {**game.game, "feature_matching_weight": 0.0, "adversarial": True}
+        game = dataclasses.replace(game, game=options)
+    if "dropout" in game.network.get("discriminator", {}):
+        pytest.skip("each part has masks of its own")
+    whole, parts = game.build(), game.build(gradient_accumulation_steps=2)
     logs, others = (gan.train_step(game.batch(gan)) for gan in (whole, parts))
     close(whole, parts, logs, others)
+
+
+@pytest.mark.parametrize("game", [VARIANTS["dropout"], VARIANTS["few_labels"]])
+def test_eager_equals_graph_in_parts(game):
+    """Three parts: a loop, of which Python runs each part when eager, and traces one."""
+    eager, graph = (game.build(gradient_accumulation_steps=3) for _ in range(2))
+    step = tf.function(graph.train_step, autograph=False)
+    for number in range(2):
+        logs, others = eager.train_step(game.batch(eager, number)), step(game.batch(graph, number))
+    close(eager, graph, logs, others)
 
 
 @every_game
 def test_a_resumed_training_equals_the_uninterrupted_one(game, tmp_path):
     """Bit for bit: all that counts is in the weights' file, and functions of the iteration."""
-    schedule = Schedule(len(PIXELS), ROWS, 2, 2, seed=3)
+    rows = ROWS * recipes.options_of(game.config()).minibatches
+    schedule = Schedule(4 * rows, rows, 2, 2, seed=3)
 
     def program_of(gan):
-        return RoundsProgram(gan, PIXELS, LABELS if gan.uses_labels else None, False)
+        return StepsProgram(gan, FIELDS, False)
 
     class Save(keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
@@ -197,8 +215,7 @@ def test_a_resumed_training_equals_the_uninterrupted_one(game, tmp_path):
 
 @every_game
 def test_half_precision_trains_and_an_overflowing_step_changes_nothing(game):
-    with policy("mixed_float16"):
-        gan = game.build()
+    gan = game.build(precision="mixed_float16")
     before = values(gan.generator)
     with graphs_as_written():
         logs = tf.function(gan.train_step, autograph=False)(game.batch(gan))
@@ -217,9 +234,22 @@ def test_half_precision_trains_and_an_overflowing_step_changes_nothing(game):
 
 @every_game
 def test_the_groups_of_its_checkpoint_are_pinned(game, tmp_path):
-    game.build().save_weights(tmp_path / "a.weights.h5")
+    """Its networks, their averages, optimizers and the iteration: under these names, no others."""
+    gan = game.build()
+    gan.save_weights(tmp_path / "a.weights.h5")
+    networks = set(gan.networks()) | {f"{name}_ema" for name, _ in gan.averages}
+    optimizers = {f"{player}_optimizer" for player in gan.players}
     with h5py.File(tmp_path / "a.weights.h5") as file:
-        assert set(file) == {*game.groups, *OPTIMIZER_GROUPS}
+        assert set(file) == {*networks, *optimizers, "vars"}
+
+
+@every_game
+def test_its_config_builds_the_same_model(game):
+    gan = game.build()
+    config = gan.get_config()
+    for _ in range(2):  # the config is not changed on the way
+        again = type(gan).from_config(config)
+        assert (again.options, again.labels, again.seed) == (gan.options, gan.labels, gan.seed)
 
 
 @every_game
@@ -231,6 +261,29 @@ def test_keras_own_fit_trains_it(game):
         set_latents(gan, latent)
     batch = game.batch(by_hand)
     by_hand.train_step(batch)
-    data = batch if isinstance(batch, tuple) else (batch,)
-    fitted.fit(*(np.asarray(x) for x in data), batch_size=ROWS, shuffle=False, verbose=0)
+    data = [np.asarray(batch[name]) for name in by_hand.fields]
+    fitted.fit(*data, batch_size=len(data[0]), shuffle=False, verbose=0)
     close(by_hand, fitted)
+
+
+@every_game
+def test_its_preview_is_a_picture(game):
+    gan = game.build()
+    batch = {name: FIELDS[name][:7] for name in gan.fields}
+    sheets = [gan.preview(batch) for _ in range(2)]
+    assert sheets[0].dtype == np.uint8 and sheets[0].ndim == 3
+    assert np.array_equal(*sheets)
+
+
+@pytest.mark.parametrize("name", GAMES)
+def test_its_endpoints_are_exported_with_parity(name, tmp_path):
+    endpoints = VARIANTS[name].build().endpoints()
+    main = next(iter(endpoints))
+    saved_model.write(endpoints, tmp_path / "1", "model")
+    for endpoint in endpoints:
+        path = tmp_path / f"{endpoint}.onnx"
+        onnx.write(onnx.convert(endpoints[endpoint], onnx.DEFAULT_OPSET, {}), path)
+        signature = saved_model.DEFAULT if endpoint == main else endpoint
+        for run in (onnx.runner(path), saved_model.runner(tmp_path / "1", signature)):
+            found = parity.differences(endpoints[endpoint], run)
+            assert max(found.largest.values()) < 1e-5

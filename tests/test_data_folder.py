@@ -9,7 +9,7 @@ from PIL import Image
 
 from keras_gan.config import DataConfig
 from keras_gan.data import Source, load_source
-from keras_gan.data.folder import _notes
+from keras_gan.data.folder import notes_on
 from keras_gan.utils.errors import DataError
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -275,7 +275,7 @@ def test_many_files_do_not_take_long_to_be_told_apart():
     """Looking each one up in a list of the others took a minute for these."""
     files = [f"pictures/{n:05d}.png" for n in range(20_000)]
     began = time.perf_counter()
-    assert _notes(files, files[1:]) == (
+    assert notes_on(files, files[1:]) == (
         "left out 1 of 20000 files that can't be decoded: 00000.png",
     )
     assert time.perf_counter() - began < 5  # 0.02 s

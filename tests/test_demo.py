@@ -27,6 +27,7 @@ from keras_gan.games import players
 from keras_gan.runs import sampling
 from keras_gan.utils import image_grids
 from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.pixels import to_uint8
 
 needs_gradio = pytest.mark.skipif(
     importlib.util.find_spec("gradio") is None, reason="pip install 'keras-gan[demo]'"
@@ -52,7 +53,7 @@ def test_a_seed_shows_what_sample_draws(playground, conditional_run):
     for label in ("all", "7"):
         drawn = sampling.sample(run, GRID, 5, None if label == "all" else label)
         shown, columns = (drawn["samples"][:60], 10) if label == "all" else (drawn["samples"], None)
-        expected = image_grids.grid(image_grids.to_uint8(shown), columns).astype(int)
+        expected = image_grids.grid(to_uint8(shown), columns).astype(int)
         # A compiled call may differ in its last bits: a grey level where it is rounded.
         assert np.abs(playground.samples(5, label, 1.0) - expected).max() <= 1
 
@@ -150,7 +151,7 @@ def test_labels_that_are_vectors_are_those_that_the_run_keeps(tmp_path):
     playground, run = Playground(lambda: models.of_run(tmp_path / "run")), load(tmp_path / "run")
     assert playground.model.class_names[:2] == ("0", "1") and playground.model.invert is None
     inputs = {"latent": playground.latents(3), "labels": run.conditions()[5:6]}
-    expected = image_grids.to_uint8(np.asarray(run.generator(inputs)))[0].astype(int)
+    expected = to_uint8(np.asarray(run.generator(inputs)))[0].astype(int)
     assert np.abs(playground.explored(3, "5", 1.0, [0.0]) - expected).max() <= 1
     assert np.isfinite(playground.opinion(Image.new("L", (8, 8)), "5")[1])
     result = invoke("export", tmp_path / "run", "--format=onnx", "--out", tmp_path / "out")

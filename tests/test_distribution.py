@@ -21,7 +21,7 @@ from conftest import PROGRAM, everything, invoke
 from keras_gan.engine import cluster, replicas, strategies
 from keras_gan.engine.workers import Workers
 from keras_gan.runs import Run, checkpoints
-from keras_gan.utils import launching
+from keras_gan.utils import processes
 from keras_gan.utils.errors import ConfigError, WorkerLostError
 
 TIMEOUT = 900  # seconds for a process that takes 20 alone on two cores
@@ -133,7 +133,7 @@ def kubernetes_values(job, documents):
     assert list(environment).index("WORKER") < list(environment).index("TF_CONFIG")
     for number in range(spec["completions"]):
         value = environment["TF_CONFIG"]["value"].replace("$(WORKER)", str(number))
-        hosts = cluster._cluster(json.loads(value)).workers
+        hosts = json.loads(value)["cluster"]["worker"]
         own = f"{job['metadata']['name']}-{number}.{pod['subdomain']}"
         assert hosts[number] == f"{own}:{container['ports'][0]['containerPort']}"
         yield value
@@ -168,7 +168,7 @@ def test_one_replica_has_nothing_to_agree_on():
     rows = tf.range(6)
     assert replicas.count() == 1
     assert replicas.part_of(rows) is rows
-    assert replicas.part_of_round(rows, 2) is rows
+    assert replicas.part_of_step(rows, 2) is rows
     assert replicas.own(rows) is rows
     assert replicas.mean([rows, None])[0] is rows
     alone = Workers(strategies.make("one"))
@@ -292,12 +292,12 @@ TINY = (
     "digits",
     "--epochs=25",
     "--batch-size=32",
-    "--objective=non_saturating",
+    "--loss=non_saturating",
     "--set=network.generator.hidden=[16, 16]",
     "--set=network.discriminator.hidden=[16]",
     "--set=data.split=train[:256]",
     "--set=training.jit_compile=false",
-    "--set=training.steps_per_call=10",
+    "--set=training.steps_per_execution=10",
     "--set=output.scalars_every_steps=20",
     "--set=output.samples_every_epochs=15",
     "--set=output.checkpoint_every_epochs=5",
@@ -388,7 +388,7 @@ def test_the_held_out_discriminator_beside_mirrored_variables(tmp_path):
 
 LAUNCH = """
 import sys
-from keras_gan.utils.launching import run_workers
+from keras_gan.utils.processes import run_workers
 sys.exit(run_workers(sys.argv[2:], int(sys.argv[1])))
 """
 
@@ -476,22 +476,22 @@ def test_launch_hands_signals_on():
 
 def test_launch_deals_out_gpus_ports_and_threads(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3,4,7")
-    for name in launching.THREADS:
+    for name in processes.THREADS:
         monkeypatch.delenv(name, raising=False)
-    made = launching._environments(2)
+    made = processes.worker_environments(2)
     assert [e["CUDA_VISIBLE_DEVICES"] for e in made] == ["0,3", "4,7"]
     threads = str(max(1, len(os.sched_getaffinity(0)) // 2))
-    for name in launching.THREADS:
+    for name in processes.THREADS:
         assert [e[name] for e in made] == [threads, threads]
     assert [e["KERAS_GAN_PROCESSES"] for e in made] == ["2", "2"]
     configs = [json.loads(e["TF_CONFIG"]) for e in made]
     assert configs[0]["cluster"] == configs[1]["cluster"]
     assert len(set(configs[0]["cluster"]["worker"])) == 2
     assert [c["task"]["index"] for c in configs] == [0, 1]
-    with pytest.raises(ConfigError, match="there are 4"):
-        launching._environments(3)
+    with pytest.raises(ConfigError, match="the number of GPUs, 4"):
+        processes.worker_environments(3)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
-    assert "CUDA_VISIBLE_DEVICES" not in launching._environments(2)[0]
+    assert "CUDA_VISIBLE_DEVICES" not in processes.worker_environments(2)[0]
 
 
 def test_launch_is_for_fit():

@@ -13,7 +13,8 @@ def test_all_is_looked_at_and_the_network_is_not_needed(cli, tmp_path, monkeypat
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # nobody listens: refused at once
         monkeypatch.setattr(tfds, "PROBE", closed.getsockname())
-        monkeypatch.setattr(tfds, "_PROXIES", ())
+        for name in tfds.PROXIES:
+            monkeypatch.delenv(name, raising=False)
         result = cli("doctor", "--json")
     findings = {f["name"]: f for f in map(json.loads, result.stdout.splitlines())}
     assert list(findings) == list(doctor.CHECKS)

@@ -70,7 +70,7 @@ def test_a_linear_model_s_direction_is_found_where_there_is_one(plain_run, monke
     def judge(images):
         return None, np.eye(10)[np.zeros(len(images), int)]  # all are of class 0
 
-    monkeypatch.setattr(editing, "_linear_model", lambda run, data_dir: (two, 1.0, judge))
+    monkeypatch.setattr(editing, "linear_model", lambda run, data_dir: (two, 1.0, judge))
     walk = editing.towards(run, found, 2, 4, None)
     moved = walk.latents[:, -1] - walk.latents[:, 0]
     assert np.allclose(walk.latents[:, 0], start)
@@ -78,7 +78,7 @@ def test_a_linear_model_s_direction_is_found_where_there_is_one(plain_run, monke
     odds = two.decision_function(walk.latents[:, -1])
     assert np.allclose(odds[:, 2] - odds[:, 0], np.log(99), atol=1e-3)
     assert walk.facts["label"] == "2"
-    monkeypatch.setattr(editing, "_linear_model", lambda run, data_dir: (model, 1.0, judge))
+    monkeypatch.setattr(editing, "linear_model", lambda run, data_dir: (model, 1.0, judge))
     walk = editing.towards(run, found, 1, 2, None)  # of two classes
     assert np.allclose(
         model.decision_function(walk.latents[:, -1]).clip(max=4.6), 4.59512, atol=0.01

@@ -68,10 +68,10 @@ def test_the_frechet_distance_of_each_class_and_their_mean(evidence):
 
 
 def test_the_report_has_a_row_a_class(evidence):
-    page = report._classes([*metrics.score(evidence), *metrics.classes(evidence)])
+    page = report.class_table([*metrics.score(evidence), *metrics.classes(evidence)])
     assert page.count("<tr>") == 3
     assert "<td>dog</td><td class=number>0.75</td><td class=number>1</td>" in page
-    assert report._classes([]) == ""
+    assert report.class_table([]) == ""
 
 
 def test_a_class_with_too_few_real_images_is_named(evidence):

@@ -8,8 +8,9 @@ import shutil
 import numpy as np
 import pytest
 from conftest import real_data
+from pairs import pair
 
-from keras_gan import load, load_config, networks, training
+from keras_gan import load, load_config, training
 from keras_gan.config import DataConfig, override
 from keras_gan.data import load_source
 from keras_gan.data.densities import DENSITIES
@@ -23,7 +24,7 @@ RNG = np.random.default_rng(0)
 
 
 def critic(**more):
-    return networks.build(
+    return pair(
         "mlp",
         latent_dim=2,
         sample_shape=(2,),
@@ -317,7 +318,7 @@ def test_a_conditional_packed_and_pointlike_game_can_be_watched(tmp_path):
     few = {"data.split": "train[:700]", "training.epochs": 1, "output.held_out_every_epochs": 1}
     for name, values in (
         ("labels", {"network.conditioning": "projection"}),
-        ("packed", {"training.packing": 2}),
+        ("packed", {"game.packing": 2}),
         (
             "points",
             {

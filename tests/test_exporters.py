@@ -17,8 +17,9 @@ import tensorflow as tf
 import yaml
 from conftest import everything
 from packaging.requirements import Requirement
+from pairs import pair
 
-from keras_gan import load, networks
+from keras_gan import load
 from keras_gan.exporters import (
     FORMATS,
     card,
@@ -35,7 +36,7 @@ from keras_gan.exporters.generator import PARITY_BATCHES, Generator
 from keras_gan.games import latents
 from keras_gan.runs import sampling
 from keras_gan.utils.errors import ConfigError, ExportError, KerasGanWarning, RunError
-from keras_gan.utils.image_grids import to_uint8
+from keras_gan.utils.pixels import to_uint8
 
 NAMES = tuple("abcdefghij")
 FAMILIES = {
@@ -48,7 +49,7 @@ FAMILIES = {
 
 def generator(family="mlp", shape=(28, 28, 1), conditional=False, seed=0, policy="float32"):
     keras.utils.set_random_seed(seed)
-    network, _ = networks.build(
+    network, _ = pair(
         family,
         latent_dim=5,
         sample_shape=shape,
@@ -461,7 +462,7 @@ def test_an_export_publishes_everything_and_says_what_it_is(conditional_run, tmp
     properties = {p.key: p.value for p in onnx.load(out / "digits-c.onnx").metadata_props}
     assert properties["recipe"] == run.config.name
     assert properties["latent_distribution"].startswith("normal")
-    assert properties["latent_dim"] == str(run.config.latent.dim)
+    assert properties["latent_dim"] == str(run.config.network["latent_dim"])
     assert json.loads(properties["class_names"]) == list(run.class_names)
     assert "V(D,G)" in json.loads(properties["metrics"])
     network = keras.saving.load_model(out / "digits-c.keras")
@@ -507,7 +508,7 @@ def test_a_mixed_precision_run_is_exported_in_float32(tmp_path):
 
 def test_raw_weights_are_those_that_were_trained(plain_run, tmp_path):
     run = load(plain_run)
-    latent = np.ones((1, run.config.latent.dim), np.float32)
+    latent = np.ones((1, run.config.network["latent_dim"]), np.float32)
     for weights, network in (("raw", run.gan.generator), ("ema", run.gan.generator_ema)):
         export(run, ["onnx"], tmp_path / weights, weights=weights)
         made = onnx_exporter.runner(tmp_path / weights / "digits.onnx")({"latent": latent})
@@ -594,7 +595,7 @@ def test_a_move_that_fails_takes_the_others_back(plain_run, tmp_path, monkeypatc
     before = (tmp_path / "export.json").read_bytes()
     (tmp_path / "m/1").mkdir(parents=True)
     (tmp_path / "m/1/theirs").write_text("x")
-    monkeypatch.setattr(publish, "_versions", lambda folder: [])
+    monkeypatch.setattr(publish, "versions_in", lambda folder: [])
     with pytest.raises(ExportError, match="Can't write into"):
         export(run, ["onnx", "saved_model"], tmp_path, name="m")
     assert (tmp_path / "export.json").read_bytes() == before
@@ -674,7 +675,7 @@ def test_deploy_stays_the_folder_that_a_container_has_mounted(plain_run, tmp_pat
     # A version that can't be had takes the settings back, in the same folder.
     before = contents_of(tmp_path)
     (tmp_path / "m/3").mkdir()
-    monkeypatch.setattr(publish, "_versions", lambda folder: [1, 2])
+    monkeypatch.setattr(publish, "versions_in", lambda folder: [1, 2])
     with pytest.raises(ExportError, match="Can't write into"):
         export(run, ["saved_model"], tmp_path, name="m")
     assert contents_of(tmp_path) == before
@@ -760,7 +761,7 @@ def test_the_cards_picture_has_at_most_ten_columns(
         lambda path, arrays, others, n: seen.update(arrays, n=n),
     )
     made = dataclasses.replace(Generator.of(load(plain_run)), class_names=names)
-    publish._describe(load(plain_run), made, {}, tmp_path)
+    publish.describe(load(plain_run), made, {}, tmp_path)
     assert seen["n"] == columns and len(seen["latent"]) == 8 * columns
     if classes and classes <= 10:  # a column keeps to its class
         assert all(len(set(column)) == 1 for column in seen["labels"].reshape(8, columns).T)

@@ -55,8 +55,8 @@ def test_a_discriminator_that_has_won_is_told_of_once(tmp_path):
         load_config("digits"),
         {
             **SMALL,
-            "objective": {"name": "non_saturating"},
-            "penalties": {},
+            "loss": {"name": "non_saturating"},
+            "regularizers": {},
             "optimizer.generator.learning_rate": 0.0,
             "optimizer.discriminator.learning_rate": 0.02,
             "training.epochs": 60,
@@ -137,7 +137,7 @@ def test_a_critics_scores_are_no_victory(watched):
     from keras_gan.games import losses
 
     gan, run = watched
-    before, gan.objective = gan.objective, losses.get("wasserstein")
+    before, gan.adversarial_loss = gan.adversarial_loss, losses.get("wasserstein")
     try:
         watch = health(gan, run)
         with warnings.catch_warnings():
@@ -145,4 +145,4 @@ def test_a_critics_scores_are_no_victory(watched):
             for step in range(100, 4000, 100):
                 watch.act(step, WON)
     finally:
-        gan.objective = before
+        gan.adversarial_loss = before

@@ -302,7 +302,7 @@ def test_no_recipe_takes_long_or_runs_anything(text, tmp_path, monkeypatch):
     "assignment",
     [
         ".".join(["a"] * 50_000) + "=1",
-        "penalties." + "x" * 50_000 + ".weight.more=1",
+        "regularizers." + "x" * 50_000 + ".weight.more=1",
         "network.generator.hidden=" + "[" * 50_000,
         "network.generator.hidden=" + "[" * 15 + "]" * 15,
         "objective.\x1b[2J\n=" + "2001-01-01",

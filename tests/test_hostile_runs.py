@@ -111,7 +111,7 @@ def test_logs_that_are_pipes_are_neither_read_nor_written(run):
         os.mkfifo(run / name)
     assert Run(run).metrics() == []
     for touch in (
-        lambda: logs.RowWriter(run),  # as `evaluate` does
+        lambda: logs.MetricsLog(run),  # as `evaluate` does
         lambda: logs.drop_rows_after(run / "metrics.jsonl", 1),  # as a resume does
         lambda: logs.drop_events_after(run / "tensorboard", 1),
     ):

@@ -14,13 +14,13 @@ from PIL import Image
 from keras_gan import load
 from keras_gan.apps.inversion.operators import Downsample, Identity, Mask, Noise
 from keras_gan.apps.inversion.priors import PRIORS
-from keras_gan.apps.inversion.search import Settings, _Program, posterior, search
+from keras_gan.apps.inversion.search import Settings, posterior, search
 from keras_gan.evaluation import inversion_scores
 from keras_gan.games.gan import GAN
 from keras_gan.games.latents import DISTRIBUTIONS, UNIFORM_BOUND
 from keras_gan.runs import sampling
 from keras_gan.utils.errors import RunError
-from keras_gan.utils.image_grids import to_uint8
+from keras_gan.utils.pixels import to_uint8
 
 SHAPE, DIM = (4, 4, 1), 3
 RANDOM = np.random.default_rng(0)
@@ -157,7 +157,7 @@ def test_an_image_does_not_depend_on_those_beside_it(monkeypatch):
     images = made(RANDOM.normal(size=(7, DIM)))
     masks = Mask(RANDOM.uniform(size=(7, 4, 4)) < 0.6)
     together = search(linear_gan(), images, masks)
-    monkeypatch.setattr("keras_gan.apps.inversion.search._MOST_ROWS", 20)  # two images of 8 starts
+    monkeypatch.setattr("keras_gan.apps.inversion.search.MOST_ROWS", 20)  # two images of 8 starts
     apart = search(linear_gan(), images, masks)
     # Sums within a batch of another size have another order.
     assert np.allclose(together.latents, apart.latents, atol=1e-4)
@@ -172,17 +172,18 @@ def test_what_is_not_finite_is_told():
 
 def test_blocks_of_rows_are_of_one_shape(monkeypatch):
     """Five images, two a block: the third block is filled up, and nothing compiled for it."""
-    monkeypatch.setattr("keras_gan.apps.inversion.search._MOST_ROWS", 16)
-    traced, energies = [], _Program._energies
+    monkeypatch.setattr("keras_gan.apps.inversion.search.MOST_ROWS", 16)
+    shapes = []
 
-    def traces(self, latent, *others):
-        traced.append(latent.shape)
-        return energies(self, latent, *others)
+    class Traced(Identity):
+        def transform(self, images):
+            shapes.append(tuple(images.shape))
+            return images
 
-    monkeypatch.setattr(_Program, "_energies", traces)
-    found = search(linear_gan(), made(RANDOM.normal(size=(5, DIM))), Identity())
+    found = search(linear_gan(), made(RANDOM.normal(size=(5, DIM))), Traced())
     assert len(found.latents) == len(found.images) == len(found.energies) == 5
-    assert set(traced) == {(2, 8, DIM)}
+    traced = [shape for shape in shapes if len(shape) == 2 + len(SHAPE)]  # (images, starts, ...)
+    assert set(traced) == {(2, 8, *SHAPE)}
 
 
 def test_a_start_that_is_given_is_used():

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from pairs import pair
 
 from keras_gan import networks
 from keras_gan.networks import resnet
@@ -24,7 +25,7 @@ def built(family, shape=(28, 28, 1), **options):
     generator, discriminator = SMALL[family]
     generator = {**generator, **options.pop("generator", {})}
     discriminator = {**discriminator, **options.pop("discriminator", {})}
-    return networks.build(
+    return pair(
         family,
         latent_dim=8,
         sample_shape=shape,
@@ -100,7 +101,7 @@ def test_spectral_norm_adds_its_layers(family):
 
 
 def test_the_study_notes_networks_have_their_published_size():
-    generator, discriminator = networks.build("mlp", latent_dim=128, sample_shape=(28, 28, 1))
+    generator, discriminator = pair("mlp", latent_dim=128, sample_shape=(28, 28, 1))
     assert generator.count_params() + discriminator.count_params() == 1_133_073
     activations = [
         layer.activation.__name__
@@ -112,7 +113,7 @@ def test_the_study_notes_networks_have_their_published_size():
 
 @pytest.mark.parametrize("hidden", [[], [5], [5, 4, 3]])
 def test_default_activations_fit_any_number_of_layers(hidden):
-    players = networks.build(
+    players = pair(
         "mlp",
         latent_dim=2,
         sample_shape=(8, 8, 1),
@@ -132,7 +133,7 @@ def test_fourier_octaves_let_a_discriminator_see_close_points(policy, classes):
     keras.config.set_dtype_policy(policy)
     try:
         blind, sharp = (
-            networks.build(
+            pair(
                 "mlp",
                 latent_dim=2,
                 sample_shape=(2,),
@@ -157,7 +158,7 @@ def test_fourier_octaves_let_a_discriminator_see_close_points(policy, classes):
 
 def test_the_2014_networks_start_as_published():
     mean = np.linspace(-0.9, 0.9, 784, dtype="float32").reshape(28, 28, 1)
-    generator, discriminator = networks.build(
+    generator, discriminator = pair(
         "maxout", latent_dim=100, sample_shape=(28, 28, 1), sample_mean=mean
     )
     dense = [layer for layer in generator.layers if isinstance(layer, keras.layers.Dense)]
@@ -176,7 +177,7 @@ def test_the_2014_networks_start_as_published():
 
 
 def test_the_semi_supervised_networks_hold_their_weights_at_norm_one():
-    _, discriminator = networks.build(
+    _, discriminator = pair(
         "mlp",
         latent_dim=4,
         sample_shape=(6,),
@@ -190,7 +191,7 @@ def test_the_semi_supervised_networks_hold_their_weights_at_norm_one():
         np.testing.assert_allclose(np.linalg.norm(layer.kernel, axis=0), 1.0, rtol=1e-5)
     assert np.linalg.norm(last.kernel) > 0.5  # free
     with pytest.raises(ConfigError, match="one norm"):
-        networks.build(
+        pair(
             "mlp",
             latent_dim=4,
             sample_shape=(6,),
@@ -199,7 +200,7 @@ def test_the_semi_supervised_networks_hold_their_weights_at_norm_one():
 
 
 def test_initial_weights_of_equal_layers_differ():
-    generator, _ = networks.build("maxout", latent_dim=1200, sample_shape=(28, 28, 1))
+    generator, _ = pair("maxout", latent_dim=1200, sample_shape=(28, 28, 1))
     first, second = (
         layer.get_weights()[0]
         for layer in generator.layers
@@ -235,7 +236,7 @@ def test_the_resnets_of_sngan_have_their_published_widths():
         return [layer.output.shape[-1] for layer in network.layers if "block" in layer.name]
 
     small = {"width": 256, "max_width": 256}, {"width": 128, "max_width": 128}
-    generator, discriminator = networks.build(
+    generator, discriminator = pair(
         "resnet",
         latent_dim=128,
         sample_shape=(32, 32, 3),
@@ -248,7 +249,7 @@ def test_the_resnets_of_sngan_have_their_published_widths():
         256,
     )
     large = {"width": 64, "max_width": 1024}
-    generator, discriminator = networks.build(
+    generator, discriminator = pair(
         "resnet", latent_dim=128, sample_shape=(128, 128, 3), generator=large, discriminator=large
     )
     assert widths(generator) == [1024, 512, 256, 128, 64]

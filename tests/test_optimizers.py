@@ -39,19 +39,19 @@ def test_the_2014_recipe_has_the_published_schedule():
         assert rate["decay_rate"] == pytest.approx(1 / 1.000004, rel=1e-12)
         assert (optimizer.momentum, optimizer.final_momentum) == (0.5, 0.7)
     assert config.training.batch_size == 100
-    assert config.training.updates == "simultaneous"
+    assert config.game["updates"] == "simultaneous"
     assert config.data.split == "train[:50000]"
-    assert (config.latent.dim, config.latent.distribution) == (100, "uniform")
-    assert config.objective == {"name": "non_saturating"}
-    assert config.training.ema_decay == 0
+    assert (config.network["latent_dim"], config.game["latent_distribution"]) == (100, "uniform")
+    assert config.loss == {"name": "non_saturating"}
+    assert config.game["ema_decay"] == 0
 
 
 def test_the_study_notes_recipe_has_its_numbers():
     config = load_config("mnist_mlp")
     adam = {"name": "adam", "learning_rate": 1e-4}
     assert (config.optimizer.generator, config.optimizer.discriminator) == (adam, adam)
-    assert (config.training.batch_size, config.latent.dim) == (64, 128)
-    assert config.penalties == {}
+    assert (config.training.batch_size, config.network["latent_dim"]) == (64, 128)
+    assert config.regularizers == {}
 
 
 def test_momentum_alone_stays():
@@ -64,10 +64,10 @@ def test_momentum_alone_stays():
         ({"name": "adma"}, "Did you mean `adam`"),
         ({"name": "adam", "learning_rat": 1e-3}, "Did you mean `learning_rate`"),
         ({"name": "adam", "learning_rate": "fast"}, "optimizer.generator.learning_rate"),
-        ({"name": "adam", "learning_rate": -1.0}, ">= 0"),
+        ({"name": "adam", "learning_rate": -1.0}, "learning_rate` should be at least 0"),
         ({"name": "annealed_sgd", "momentum": 0.0}, "above 0"),
         ({"name": "sgd", "momentum": 3.0}, "momentum"),
-        ({"name": "adam", "use_ema": True}, r"optimizer\.generator\.use_ema.*training\.ema_decay"),
+        ({"name": "adam", "use_ema": True}, r"optimizer\.generator\.use_ema.*game\.ema_decay"),
     ],
 )
 def test_wrong_options_are_named(options, said):
@@ -96,7 +96,7 @@ def test_a_learning_rate_can_follow_one_of_keras_schedules():
         ({"name": "cosine"}, "Did you mean `cosine_decay`"),
         ({"name": "cosine_decay", "decay_step": 3}, "Did you mean `decay_steps`"),
         ({"name": "cosine_decay", "initial_learning_rate": 1e-3}, "decay_steps"),
-        ({"initial_learning_rate": 1e-3}, "no schedule `None`"),
+        ({"initial_learning_rate": 1e-3}, "learning_rate.name` should be text. Received: None"),
     ],
 )
 def test_wrong_schedules_are_named(schedule, said):

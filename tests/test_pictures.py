@@ -9,22 +9,6 @@ from keras_gan.utils import image_grids
 GREY = 128  # the lines between tiles
 
 
-@pytest.mark.parametrize("value, wanted", [
-    (-1.0, 0), (0.0, 128), (1.0, 255), (-0.5, 64), (0.5, 191), (-7.0, 0), (7.0, 255),
-    (1 / 127.5 - 1, 1), (np.nan, 0), (np.inf, 255), (-np.inf, 0),
-])  # fmt: skip
-@pytest.mark.parametrize("kind", [np.float32, np.float64])
-@pytest.mark.filterwarnings("error")
-def test_floats_become_bytes(value, wanted, kind):
-    found = image_grids.to_uint8(np.full((2, 1), value, kind))
-    assert (found.dtype, found.tolist()) == (np.uint8, [[wanted], [wanted]])
-
-
-def test_bytes_come_back_from_the_networks_scale_unchanged():
-    every = np.arange(256, dtype=np.uint8)
-    assert np.array_equal(image_grids.to_uint8(every.astype(np.float32) / 127.5 - 1), every)
-
-
 def test_a_grid_lays_tiles_row_by_row_between_lines():
     images = np.stack([np.full((32, 40, 3), n, np.uint8) for n in (10, 20, 30)])
     sheet = image_grids.grid(images)  # 2 columns of the square

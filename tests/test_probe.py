@@ -44,26 +44,26 @@ def test_features_that_would_tell_the_label():
 def test_an_untrained_discriminator_is_the_one_that_training_began_with(plain_run):
     run = load(plain_run)
     began = probe.extractor(training.prepare(run.config).gan.discriminator)
-    pixels, untrained, trained = probe._networks(run).values()
+    pixels, untrained, trained = probe.networks_of(run).values()
     images = load_source(run.config.data).images[:5]
     assert pixels is None
-    found = probe._features(untrained, images)
-    np.testing.assert_array_equal(found, probe._features(began, images))
-    assert not np.allclose(found, probe._features(trained, images), atol=1e-3)
+    found = probe.features_of(untrained, images)
+    np.testing.assert_array_equal(found, probe.features_of(began, images))
+    assert not np.allclose(found, probe.features_of(trained, images), atol=1e-3)
 
 
 def test_a_linear_classifier_finds_classes_that_lie_apart():
     labels = np.arange(300) % 3
     features = (4.0 * np.eye(5)[labels] + RNG.normal(size=(300, 5))).astype("float32")
     halves = features[:150], features[150:], labels[:150], labels[150:]
-    accuracy, strength = probe._accuracy(*halves, np.arange(150))
+    accuracy, strength = probe.accuracy_of(*halves, np.arange(150))
     assert accuracy > 0.97  # the best classifier of these Gaussians has 0.995
-    assert strength in probe._STRENGTHS
-    shuffled, _ = probe._accuracy(
+    assert strength in probe.STRENGTHS
+    shuffled, _ = probe.accuracy_of(
         *halves[:2], RNG.permutation(halves[2]), halves[3], np.arange(150)
     )
     assert shuffled < 0.6
-    assert probe._accuracy(*halves, np.arange(3))[1] == probe._FEW_STRENGTH
+    assert probe.accuracy_of(*halves, np.arange(3))[1] == probe.FEW_STRENGTH
 
 
 def test_a_table_a_picture_and_numbers(plain_run, cli, tmp_path):

@@ -27,7 +27,7 @@ def test_the_third_call_is_traced(cli, tmp_path, monkeypatch):
 
 def test_a_training_of_fewer_calls_has_its_last_one_traced(cli, tmp_path, monkeypatch):
     monkeypatch.setattr(profiler, "viewer_is_installed", lambda: True)
-    one_call = "--set=training.steps_per_call=100"
+    one_call = "--set=training.steps_per_execution=100"
     run, result = fit(cli, tmp_path, "--profile", "--epochs=1", one_call)
     assert result.exit_code == 0, result.stderr
     assert len(list((run / "tensorboard").glob("plugins/profile/*/*.xplane.pb"))) == 1

@@ -92,8 +92,8 @@ def is_a_config_or_an_error(make, *arguments) -> None:
 
 @given(TREES)
 @example({"network": {"generator": {"hidden": [[[[[[[[[[[[1]]]]]]]]]]]]}}})
-@example({"objective": {"name": "hinge", "a": b"", "b": b""}})
-@example({"penalties": {"r1": {1: 2}}})
+@example({"loss": {"name": "hinge", "a": b"", "b": b""}})
+@example({"regularizers": {"r1": {1: 2}}})
 def test_any_tree_is_a_config_or_an_error(tree):
     is_a_config_or_an_error(config_from_dict, tree)
 
@@ -141,9 +141,9 @@ PATHS = st.lists(st.one_of(KEYS, st.text(max_size=5)), max_size=4).map(".".join)
 
 
 @given(st.lists(st.one_of(st.text(), st.tuples(PATHS, st.text()).map("=".join)), max_size=3))
-@example(["penalties.a\nb.weight=1"])
+@example(["regularizers.a\nb.weight=1"])
 @example(["network.generator.\udc80=[1"])
-@example(["objective.name=[]"])
+@example(["loss.name=[]"])
 @example(["optimizer.generator=1", "optimizer.generator.name=sgd"])
 def test_any_assignments_are_a_config_or_an_error(texts):
     is_a_config_or_an_error(lambda: override(Config(), parse_assignments(texts)))
@@ -151,7 +151,7 @@ def test_any_assignments_are_a_config_or_an_error(texts):
 
 @given(st.dictionaries(PATHS, VALUES, max_size=3))
 @example({"network": 1, "network.family": "dcgan"})
-@example({"objective": None, "objective.name": "hinge"})
+@example({"loss": None, "loss.name": "hinge"})
 def test_any_overrides_are_a_config_or_an_error(values):
     is_a_config_or_an_error(override, load_config("digits"), values)
 

@@ -34,7 +34,7 @@ SETTINGS = {
     "network.discriminator.hidden": [16],
     "data.split": "train[:256]",
     "training.jit_compile": False,
-    "training.steps_per_call": 2,
+    "training.steps_per_execution": 2,
     "training.epochs": 6,
     "output.scalars_every_steps": 1,
     "output.samples_every_epochs": 1,
@@ -153,6 +153,7 @@ def test_a_killed_run_that_goes_on_equals_the_uninterrupted_one(whole, tmp_path)
     assert Run(path).iteration == 12
     assert max(row["iteration"] for row in untimed(Run(path))) == 18
     assert (path / "samples" / "000000016.png").exists()
+    assert len(list((path / "tensorboard").glob("*tfevents*"))) == 1
     with open(path / "metrics.jsonl", "ab") as file:
         file.write(b'{"iteration": 20, "V(D')
     for events in (path / "tensorboard").rglob("*tfevents*"):
@@ -163,6 +164,7 @@ def test_a_killed_run_that_goes_on_equals_the_uninterrupted_one(whole, tmp_path)
     again, warnings = training.prepare_resume(Run(path))
     assert (int(again.gan.iteration.numpy()), warnings) == (12, [])
     training.play(again, Run(path))
+    assert len(list((path / "tensorboard").glob("*tfevents*"))) == 2  # one a process
     assert_equal(Run(path), whole)
 
 
@@ -170,15 +172,15 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_at_its_start(p
     made, folder = prepared
     checkpoints.load_newest(made.gan, folder)
     run = training.start(made, tmp_path / "run")
-    early = logs.RowWriter(run.path)
-    with early.board.at(0):
+    early = logs.MetricsLog(run.path)
+    with early.at(0):
         tf.summary.text("config", "written again when it starts")
     early.close()
     again, warnings = training.prepare_resume(run)
     assert (int(again.gan.iteration.numpy()), warnings) == (0, [])
     for mine, other in zip(again.gan.weights, made.gan.weights, strict=True):
         np.testing.assert_array_equal(mine, other)
-    recovery.wind_back(run.path, again.gan)
+    recovery.roll_back(run.path, again.gan)
     assert everything(run.path / "tensorboard") == []
 
 
@@ -187,21 +189,21 @@ def test_what_is_beyond_the_checkpoint_is_gone_and_the_rest_is_not(prepared, tmp
     gan.iteration.assign(4)
     for name in ("checkpoints", "samples", "tensorboard"):
         (tmp_path / name).mkdir()
-    writer = logs.RowWriter(tmp_path)
+    writer = logs.MetricsLog(tmp_path)
     for step in (2, 4, 6):
         writer.write(step, {"x": step / 2})
         (tmp_path / "samples" / f"{step:09d}.png").write_bytes(b"")
     writer.close()
-    evaluation = logs.RowWriter(tmp_path)  # `keras-gan evaluate` of the checkpoint at 4
+    evaluation = logs.MetricsLog(tmp_path)  # `keras-gan evaluate` of the checkpoint at 4
     evaluation.write(4, {"evaluation/fd": 1.0})
     evaluation.close()
-    later = logs.Board(tmp_path / "tensorboard")
+    later = logs.MetricsLog(tmp_path)
     with later.at(6):
         tf.summary.image("samples", np.zeros((1, 2, 2, 1), np.uint8))
     later.close()
     (tmp_path / "samples" / "moments.png").write_bytes(b"")
     before = {p.name: p.read_bytes() for p in (tmp_path / "tensorboard").iterdir()}
-    recovery.wind_back(tmp_path, gan)
+    recovery.roll_back(tmp_path, gan)
     assert board(tmp_path / "tensorboard") == {"x": [2, 4], "evaluation/fd": [4]}
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["iteration"] for line in lines] == [2, 4, 4]
@@ -210,7 +212,7 @@ def test_what_is_beyond_the_checkpoint_is_gone_and_the_rest_is_not(prepared, tmp
     after = {p.name: p.read_bytes() for p in (tmp_path / "tensorboard").iterdir()}
     assert len(before) == 3 and len(after) == 2  # the one with nothing but pictures of step 6
     assert sum(before[name] == after[name] for name in after) == 1  # what need not change
-    recovery.wind_back(tmp_path, gan)
+    recovery.roll_back(tmp_path, gan)
     assert {p.name: p.read_bytes() for p in (tmp_path / "tensorboard").iterdir()} == after
 
 
@@ -219,7 +221,7 @@ def test_what_was_left_half_written_is_removed_from_every_folder(prepared, tmp_p
     for folder in folders:
         (tmp_path / folder).mkdir(exist_ok=True)
         (tmp_path / folder / ".tmp-x").touch()
-    recovery.wind_back(tmp_path, prepared[0].gan)
+    recovery.roll_back(tmp_path, prepared[0].gan)
     assert not list(tmp_path.rglob(".tmp-*"))
 
 
@@ -333,6 +335,17 @@ def test_a_run_on_a_read_only_disk_can_be_read_but_not_trained(plain_run, cli, t
         subprocess.run(["umount", str(disk)], check=True)
 
 
+def test_a_training_that_fails_has_closed_its_log(begin, tmp_path):
+    def fail():
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        begin(At(8, fail))
+    numbers = os.listdir("/proc/self/fd")
+    opened = [os.path.realpath(f"/proc/self/fd/{number}") for number in numbers]
+    assert not [path for path in opened if path.startswith(os.path.realpath(tmp_path / "run"))]
+
+
 def test_a_run_directory_that_vanishes_is_not_made_again(begin, tmp_path):
     path = tmp_path / "run"
     with pytest.raises(DiskError, match=rf"run directory {path} has vanished at step 10\.$"):
@@ -347,7 +360,7 @@ def test_too_little_room_is_told_before_anything_is_written(prepared, tmp_path, 
     size = sum(file.stat().st_size for file in newest.iterdir())
     assert size < checkpoints.size(made.gan) < 2 * size
 
-    usage = shutil._ntuple_diskusage(10**9, 10**9, 4 * checkpoints.size(made.gan))
+    usage = types.SimpleNamespace(total=10**9, free=4 * checkpoints.size(made.gan))
     monkeypatch.setattr(recovery.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(
         DiskError, match=r"needs about [\d.]+ MB \(4 checkpoints of [\d.]+ MB, logs"
@@ -529,9 +542,13 @@ def test_weights_that_are_not_finite_end_a_training_with_the_way_on(begin, prepa
 @pytest.mark.parametrize(
     ("line", "instead", "name"),
     [
-        ("steps_per_call: 2", "steps_per_call: 4", "training.steps_per_call is 4, and was 2"),
+        (
+            "steps_per_execution: 2",
+            "steps_per_execution: 4",
+            "training.steps_per_execution is 4, and was 2",
+        ),
         ("seed: 0", "seed: 1", "seed is 1, and was 0"),
-        ("penalties:", "penalties: {}\nleft_out:", "penalties"),
+        ("regularizers:", "regularizers: {}\nleft_out:", "regularizers"),
     ],
 )
 def test_a_run_whose_settings_have_been_changed_does_not_go_on(
@@ -583,7 +600,7 @@ def test_a_row_after_a_torn_one_is_whole(whole, tmp_path):
     before = Run(path).metrics()
     with open(path / "metrics.jsonl", "a") as file:
         file.write('{"iteration": 25, "V')
-    writer = logs.RowWriter(path)
+    writer = logs.MetricsLog(path)
     writer.write(24, {"evaluation/x": 1.0})
     writer.close()
     assert Run(path).metrics() == [*before, {"iteration": 24, "evaluation/x": 1.0}]

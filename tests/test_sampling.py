@@ -6,6 +6,7 @@ import pytest
 from keras_gan import load
 from keras_gan.games import latents
 from keras_gan.runs import sampling
+from keras_gan.utils.batching import BATCH_SIZE
 from keras_gan.utils.errors import ConfigError
 
 
@@ -48,7 +49,7 @@ def test_latents_are_standard_normal(plain):
 
 
 def test_many_samples_come_in_batches_that_do_not_show(plain):
-    count = 2 * sampling._BATCH + 3
+    count = 2 * BATCH_SIZE + 3
     drawn = sampling.sample(plain, count, seed=0)
     assert drawn["samples"].shape == (count, 8, 8, 1)
     at_once = plain.generator({"latent": drawn["latents"]}, training=False)

@@ -20,9 +20,9 @@ SEMI = (
     "--set=optimizer.discriminator.learning_rate=5e-3",
     "--set=output.samples_every_epochs=2",
     "--set=data.labels_per_class=5",
-    "--set=auxiliary.classifier={weight: 2.0, k_plus_one: true}",
-    "--set=auxiliary.feature_matching={alone: true}",
-    "--set=training.discriminator_ema_decay=0.9",
+    "--set=game.name=semi_supervised",
+    "--set=game.classification_weight=2.0",
+    "--set=game.discriminator_ema_decay=0.9",
 )
 
 
@@ -80,7 +80,7 @@ def test_the_test_error_is_logged_and_evaluated(semi_run, cli, monkeypatch, tmp_
     (found,) = (f for f in figures if f["name"].startswith("test_error_"))
     assert found["value"] == pytest.approx(logged[-1])
     test = load_source(DataConfig("digits", split="test"))
-    told = sampling.told_classes(load(semi_run).gan.discriminator_ema, test.images)
+    told = sampling.predicted_classes(load(semi_run).gan.discriminator_ema, test.images)
     assert found["value"] == pytest.approx(np.mean(told != test.labels))
     assert sorted(found["by_class"]) == list("0123456789")
 

@@ -100,7 +100,7 @@ def test_the_batching_parameters_are_ones(deploy):
     sizes = list(parameters.allowed_batch_sizes)
     # The server refuses to start unless they ascend and end in the largest batch.
     assert sizes == sorted(sizes) and sizes[-1] == parameters.max_batch_size.value
-    assert client._BATCH <= parameters.max_batch_size.value
+    assert client.BATCH <= parameters.max_batch_size.value
 
 
 def test_the_monitoring_config_is_one(deploy):

@@ -20,7 +20,7 @@ from keras_gan import load_config, training
 from keras_gan.config import override
 from keras_gan.data import limits
 from keras_gan.engine import loop, readers
-from keras_gan.engine.programs import RoundsProgram
+from keras_gan.engine.programs import StepsProgram
 from keras_gan.engine.readers import Reader
 from keras_gan.engine.replicas import Share
 from keras_gan.engine.schedule import Schedule
@@ -36,8 +36,8 @@ def trained(
     """A small GAN after two epochs of 8 rounds; images are an array, or a reader of one."""
     reader = images if isinstance(images, Reader) else None
     gan = small(family, conditional=conditional)
-    program = RoundsProgram(gan, images, LABELS, jit)
-    schedule = Schedule(64, 8, epochs=epochs, steps_per_call=most, seed=3, reader=reader)
+    program = StepsProgram(gan, {"images": images, "labels": LABELS}, jit)
+    schedule = Schedule(64, 8, epochs=epochs, steps_per_execution=most, seed=3, reader=reader)
     loop.run(
         program, schedule, gan, [*callbacks, *([] if waited is None else [Waited(program, waited)])]
     )
@@ -103,9 +103,9 @@ def test_points_are_streamed_too():
 
 
 def test_blocks_hold_the_images_of_their_rows_and_zeros_beyond():
-    schedule = Schedule(64, 8, epochs=2, steps_per_call=3, seed=3)
+    schedule = Schedule(64, 8, epochs=2, steps_per_execution=3, seed=3)
     reader = Reader(PIXELS)
-    streamed = Schedule(64, 8, epochs=2, steps_per_call=3, seed=3, reader=reader)
+    streamed = Schedule(64, 8, epochs=2, steps_per_execution=3, seed=3, reader=reader)
     blocks = zip(streamed.blocks(0, 1), schedule.blocks(0, 1), strict=True)
     counts = []
     for (rows, steps, images), (wanted, count) in blocks:
@@ -195,7 +195,7 @@ def test_the_smallest_gpu_counts(tmp_path, monkeypatch):
     tool.write_text("#!/bin/sh\necho 16384\necho 8192\necho '[N/A]'\n")
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    assert readers._gpu_memory() == 8192 * 2**20
+    assert readers.gpu_memory() == 8192 * 2**20
     monkeypatch.setattr(tf.config, "list_logical_devices", lambda kind: ["a GPU"])
     assert not readers.is_streamed("auto", PIXELS)
     tool.write_text("#!/bin/sh\necho 0\n")
@@ -206,12 +206,12 @@ def test_the_smallest_gpu_counts(tmp_path, monkeypatch):
     tool.write_text("#!/bin/sh\nexit 9\n")
     assert not readers.is_streamed("auto", PIXELS)
     tool.write_text("#!/bin/sh\nexec sleep 60\n")
-    monkeypatch.setattr(readers, "_PATIENCE", 0.2)
+    monkeypatch.setattr(readers, "PATIENCE", 0.2)
     assert not readers.is_streamed("auto", PIXELS)
     tool.write_text("no program")
     assert not readers.is_streamed("auto", PIXELS)
     tool.unlink()
-    assert readers._gpu_memory() >= 2**50
+    assert readers.gpu_memory() >= 2**50
 
 
 # ----------------------------------------------------- waiting, and what goes wrong
@@ -282,7 +282,7 @@ def config(digits, **settings):
             "network.discriminator.hidden": [16],
             "training.batch_size": 32,
             "training.jit_compile": False,
-            "training.steps_per_call": 3,
+            "training.steps_per_execution": 3,
             "training.epochs": 2,
             "output.scalars_every_steps": 1,
             "output.held_out_every_epochs": 0,
@@ -393,7 +393,7 @@ def numpy_function(read, *rest):
 
 
 readers.tf.numpy_function = numpy_function
-settings = ("data.stream=true", "training.steps_per_call=2", "training.epochs=100")
+settings = ("data.stream=true", "training.steps_per_execution=2", "training.epochs=100")
 cli.main(["fit", "digits", "--run-dir", sys.argv[2], *(f"--set={each}" for each in settings)])
 """
 
@@ -436,7 +436,8 @@ from keras_gan.config import override
 training.fit(override(load_config("mnist_dcgan"), {
     "data.name": sys.argv[1], "data.stream": True, "training.epochs": 1,
     "network.generator.width": 4, "network.discriminator.width": 4,
-    "data.split": sys.argv[2], "training.steps_per_call": 10, "output.held_out_every_epochs": 0,
+    "data.split": sys.argv[2], "training.steps_per_execution": 10,
+    "output.held_out_every_epochs": 0,
 }), sys.argv[3])
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from conftest import PROGRAM, QUICK
 
 from keras_gan import load
 from keras_gan.apps.sweep import plan as plans
-from keras_gan.apps.sweep import processes, results
+from keras_gan.apps.sweep import results
+from keras_gan.apps.sweep.sweeping import Sweeping
 from keras_gan.config import load_config, override, parse_assignments
 from keras_gan.utils import strict_yaml
 from keras_gan.utils.errors import ConfigError
@@ -38,10 +40,10 @@ def test_a_plan_is_the_product_of_recipes_axes_and_seeds():
             "set": {"training.epochs": 3},
             "axes": {
                 "game": {
-                    "hinge": {"objective.name": "hinge"},
+                    "hinge": {"loss.name": "hinge"},
                     "wgan_gp": {
-                        "objective.name": "wasserstein",
-                        "penalties": {"gradient_penalty": {"weight": 10}},
+                        "loss.name": "wasserstein",
+                        "regularizers": {"gradient_penalty": {"weight": 10}},
                     },
                 },
                 "rate": {"low": {"optimizer.generator.learning_rate": 1e-4}, "as_is": {}},
@@ -57,8 +59,8 @@ def test_a_plan_is_the_product_of_recipes_axes_and_seeds():
         {
             "seed": 4,
             "training.epochs": 3,
-            "objective.name": "wasserstein",
-            "penalties": {"gradient_penalty": {"weight": 10}},
+            "loss.name": "wasserstein",
+            "regularizers": {"gradient_penalty": {"weight": 10}},
             "optimizer.generator.learning_rate": 1e-4,
         },
     )
@@ -80,7 +82,7 @@ def test_evaluate_becomes_options():
     ({"seeds": [1, 1]}, "`seeds` should be different"),
     ({"seeds": 3}, "`seeds` should be a list"),
     ({"set": {"training.epoch": 3}}, "Did you mean `training.epochs`?"),
-    ({"axes": {"game": {"x": {"latent.dmi": 3}}}}, "Did you mean `latent.dim`?"),
+    ({"axes": {"game": {"x": {"latent.dmi": 3}}}}, "Did you mean `network.latent_dim`?"),
     ({"axes": {"game": {}}}, "`axes.game` should have at least one choice"),
     ({"axes": {"game": ["hinge"]}}, "`axes.game` should be a table"),
     ({"axes": {"game": {"a/b": {}}}}, "Names in a sweep should be letters"),
@@ -177,28 +179,24 @@ def test_other_settings_do_not_go_on_with_a_sweep(plain_run, tmp_path, cli):
     assert first.exit_code == 0, first.stderr
     header, row = first.stdout.splitlines()
     assert header.split()[:2] == ["recipe", "seeds"] and row.split()[:2] == ["digits", "1"]
-    other = cli("sweep", written(tmp_path, set={**SMALL, "latent.dim": 3}), "--out", "out")
+    other = cli("sweep", written(tmp_path, set={**SMALL, "network.latent_dim": 3}), "--out", "out")
     assert other.exit_code == 2
     assert "was made by other settings than the sweep's" in other.stderr
 
 
 def test_gpus_are_dealt_out_to_processes(tmp_path, monkeypatch):
-    """No machine with GPUs: their list is given, and processes say what they have been given."""
+    """No machine with GPUs: the environment names two, and a stand-in prints what it may use."""
     plan = plans.parse({"recipes": ["digits"], "seeds": [0, 1, 2, 3]})
-    seen = []
-
-    def called(self, command, environment, log):
-        seen.append(environment.get("CUDA_VISIBLE_DEVICES"))
-        time.sleep(0.05)
-        return 1
-
-    monkeypatch.setattr(processes.Sweeping, "_called", called)
-    monkeypatch.setattr(processes, "gpus", lambda: ["4", "7"])
-    sweeping = processes.Sweeping(plan, tmp_path / "out")
-    assert len(sweeping.play(2, lambda cell, what: None)) == 4
-    assert set(seen) == {"4", "7"} and len(seen) == 4
+    program = tmp_path / "python"
+    program.write_text('#!/bin/sh\necho "GPU $CUDA_VISIBLE_DEVICES"\nsleep 0.5\nexit 1\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")
+    failed = Sweeping(plan, tmp_path / "out").play(2, lambda cell, what: None)
+    assert len(failed) == 4
+    assert set(failed.values()) == {"fit: GPU 4", "fit: GPU 7"}
     with pytest.raises(ConfigError, match="at most the number of GPUs, 2"):
-        processes.Sweeping(plan, tmp_path / "other").play(3, lambda cell, what: None)
+        Sweeping(plan, tmp_path / "other").play(3, lambda cell, what: None)
 
 
 @pytest.mark.slow

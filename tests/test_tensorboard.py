@@ -14,7 +14,9 @@ import urllib.request
 import pytest
 from conftest import QUICK
 
-from keras_gan.training.callbacks.dashboard import CHARTS
+from keras_gan import training
+from keras_gan.runs import load
+from keras_gan.training.callbacks import dashboard
 
 EPOCHS = 12  # more pictures than TensorBoard keeps by itself
 
@@ -51,7 +53,7 @@ def board(plain_run, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("board")
     shutil.copytree(plain_run, folder / "runs" / "plain")
-    fit = ["fit", "digits", "--run-dir", folder / "runs/hinge", "--objective", "hinge", *QUICK]
+    fit = ["fit", "digits", "--run-dir", folder / "runs/hinge", "--loss", "hinge", *QUICK]
     fitted = invoke(*fit, "--epochs", EPOCHS, "--set=output.samples_every_epochs=1")
     assert fitted.exit_code == 0, fitted.stderr
     (command,) = re.findall(r"watch +tensorboard (.*)", fitted.stderr)
@@ -76,6 +78,10 @@ def board(plain_run, tmp_path_factory):
         asked = Asked(found[0])
         asked.until(lambda tags: {"hinge/tensorboard", "plain/tensorboard/optimum"} <= set(tags),
                     "scalars/tags")  # fmt: skip
+        asked.charts = [
+            dashboard.charts(training.prepare(load(folder / "runs" / name).config).gan)
+            for name in ("hinge", "plain")
+        ]
         yield asked
     finally:
         server.terminate()
@@ -90,12 +96,16 @@ def test_the_layout_is_served_once_for_all_runs(board):
         }
         for category in layout["category"]
     }
-    assert served == CHARTS
+    hinge, plain = board.charts
+    assert served == {category: {**charts, **plain[category]} for category, charts in hinge.items()}
+    titles = [(category["title"], chart["title"])
+              for category in layout["category"] for chart in category["chart"]]  # fmt: skip
+    assert len(titles) == len(set(titles))  # one that both runs have is one chart
 
 
 def test_every_chart_has_its_numbers(board):
     empty = set()
-    for charts in CHARTS.values():
+    for charts in board.charts[0].values():
         for title, tags in charts.items():
             found = [board("custom_scalars/scalars", tag=tag, run="hinge/tensorboard")
                      for tag in tags]  # fmt: skip
@@ -109,10 +119,13 @@ def test_every_chart_has_its_numbers(board):
 
 def test_the_optimum_is_in_the_chart_of_its_value(board):
     for run in ("hinge", "plain"):
-        tag, *_ = CHARTS["The game"]["V(D,G) and its optimum, -log 4"]
+        tag, *_ = board.charts[0]["The game"]["V(D,G) and its optimum"]
         answer = board("custom_scalars/scalars", tag=tag, run=f"{run}/tensorboard/optimum")
         values = [value for _, _, value in answer["tag_to_events"]["charts/V[D,G]"]]
         assert values and all(v == pytest.approx(-math.log(4), rel=1e-6) for v in values)
+    (tag, _) = board.charts[0]["The game"]["value/hinge and its optimum"]
+    answer = board("custom_scalars/scalars", tag=tag, run="hinge/tensorboard/optimum")
+    assert {value for _, _, value in answer["tag_to_events"]["value/hinge"]} == {-2.0}
     tags = board("scalars/tags")
     assert set(tags["hinge/tensorboard/optimum"]) == {"V(D,G)", "charts/V[D,G]", "value/hinge"}
 
@@ -128,7 +141,7 @@ def test_all_pictures_are_kept(board):
 def test_settings_of_runs_stand_beside_each_other(board):
     experiment = board("hparams/experiment", body={"experimentName": ""})
     names = {info["name"] for info in experiment["hparamInfos"]}
-    assert {"objective.name", "training.batch_size", "seed"} <= names
+    assert {"loss.name", "training.batch_size", "seed"} <= names
     assert "description" not in names
     metrics = {info["name"]["tag"] for info in experiment["metricInfos"]}
     assert {"V(D,G)", "online/energy_distance"} <= metrics
@@ -136,14 +149,14 @@ def test_settings_of_runs_stand_beside_each_other(board):
     query = {
         "experimentName": "",
         "allowedStatuses": ["STATUS_UNKNOWN", "STATUS_SUCCESS", "STATUS_RUNNING"],
-        "colParams": [{"hparam": "objective.name", "includeInResult": True},
+        "colParams": [{"hparam": "loss.name", "includeInResult": True},
                       {"metric": wanted[0]["name"], "includeInResult": True}],
         "startIndex": 0,
         "sliceSize": 10,
         "includeMetrics": True,
     }  # fmt: skip
     groups = board("hparams/session_groups", body=query)["sessionGroups"]
-    games = {group["hparams"]["objective.name"] for group in groups}
+    games = {group["hparams"]["loss.name"] for group in groups}
     assert games == {"hinge", "relativistic"}
     for group in groups:
         values = {m["name"]["tag"]: m["value"] for m in group["metricValues"]}

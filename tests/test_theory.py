@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 import tensorflow as tf
+from pairs import pair
 from scipy import integrate, stats
 from steps import latents_of, update_of
 
-from keras_gan import networks
 from keras_gan.data.densities import DENSITIES
 from keras_gan.evaluation.densities import divergences, mixtures
 from keras_gan.evaluation.densities.divergences import Grid
@@ -185,7 +185,7 @@ def test_what_each_generator_descends_at_the_best_discriminator(objective, mean)
         x = m + 0.7 * real
         # The logit of D* between N(0, 1) and N(mean, 0.7^2), written out: fixed at `mean`.
         logit = -(x**2) / 2 + (x - mean) ** 2 / (2 * 0.7**2) + math.log(0.7)
-        loss = losses.get(objective).generator_loss(None, logit)
+        loss = losses.get(objective).generator(None, logit)
     gradient = float(tape.gradient(loss, m))
 
     def descended(mean):
@@ -206,7 +206,7 @@ def test_the_saturating_gradient_vanishes_where_the_discriminator_is_sure(logit)
         with tf.GradientTape() as tape:
             fake = tf.constant([logit])
             tape.watch(fake)
-            loss = losses.get(name).generator_loss(None, fake)
+            loss = losses.get(name).generator(None, fake)
         gradients[name] = float(tape.gradient(loss, fake)[0])
     assert gradients["minimax"] == pytest.approx(-1 / (1 + math.exp(-logit)), rel=1e-5)
     assert gradients["minimax"] / gradients["non_saturating"] == (
@@ -234,13 +234,13 @@ def test_the_conditional_value_is_the_mean_of_the_values_given_each_label():
 
 def test_a_conditional_game_reports_the_value_of_its_players_given_the_labels():
     tf.keras.utils.set_random_seed(0)
-    gan = GAN(*networks.build("mlp", latent_dim=2, sample_shape=(3,), num_classes=4))
+    gan = GAN(*pair("mlp", latent_dim=2, sample_shape=(3,), num_classes=4))
     gan.compile()
     labels = tf.range(32) % 4
     real = tf.random.stateless_normal((32, 3), (1, 2))
     (latent,) = latents_of(gan, 32, 1)
     update = update_of(gan, "discriminator", (real, labels))
-    report = reports.of_logits(gan.objective, *update.rows)
+    report = reports.of_logits(gan.adversarial_loss, *update.rows)
     fake = gan.generator({"latent": latent, "labels": labels})
     logits = [gan.discriminator({"images": x, "labels": labels}) for x in (real, fake)]
     assert float(report["V(D,G)"]) == pytest.approx(float(losses.value_function(*logits)), rel=1e-5)

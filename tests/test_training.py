@@ -10,7 +10,7 @@ import tensorflow as tf
 from keras_gan import load, load_config, training
 from keras_gan.config import override, recipe_names
 from keras_gan.runs import Run, checkpoints
-from keras_gan.runs.logs import drop_rows_after, finite_or_null
+from keras_gan.runs.logs import BOARD, OPTIMUM, drop_rows_after, finite_or_null
 from keras_gan.utils.errors import ConfigError, RunError
 
 RNG = np.random.default_rng(0)
@@ -49,16 +49,21 @@ def tiny(tmp_path_factory):
     return folder
 
 
+def event_files(path):
+    """How many TensorBoard has of a run, and of its optima."""
+    return [len(list((path / name).glob("*tfevents*"))) for name in (BOARD, OPTIMUM)]
+
+
 def small_config(name, tiny, **more):
     config = load_config(name)
-    values = dict(SMALL[config.network.family])
-    hidden = config.network.discriminator.get("hidden")
+    values = dict(SMALL[config.network["family"]])
+    hidden = config.network["discriminator"].get("hidden")
     if hidden:
         values["network.discriminator.hidden"] = [16] * len(hidden)
-    if config.network.generator.get("hidden") and config.network.family == "mlp":
-        values["network.generator.hidden"] = [16] * len(config.network.generator["hidden"])
-    if config.network.encoder:
-        values["network.encoder.hidden"] = [16] * len(config.network.encoder["hidden"])
+    if config.network["generator"].get("hidden") and config.network["family"] == "mlp":
+        values["network.generator.hidden"] = [16] * len(config.network["generator"]["hidden"])
+    if config.network.get("encoder"):
+        values["network.encoder.hidden"] = [16] * len(config.network["encoder"]["hidden"])
     if config.data.name in STAND_IN:
         stand_in = tiny / f"{STAND_IN[config.data.name]}.npz"
         values |= {"data.name": str(stand_in), "data.split": "train"}
@@ -98,7 +103,7 @@ def rows(path):
 
 def three_steps(name, tiny, **more):
     config = small_config(name, tiny, **more)
-    rows_of_data = 3 * 16 * config.training.discriminator_steps
+    rows_of_data = 3 * 16 * config.game["discriminator_steps"]
     return override(config, {"data.split": f"train[:{rows_of_data}]"})
 
 
@@ -131,7 +136,7 @@ def test_a_recipe_trains_three_steps_and_can_be_loaded(name, tiny, tmp_path):
 @pytest.mark.parametrize("name", recipe_names())
 def test_every_recipe_goes_on_from_its_second_step_as_it_did(name, tiny, tmp_path):
     """With the GAN that has played the third step: what is in no checkpoint would be of later."""
-    more = {"training.steps_per_call": 1, "output.checkpoint_every_epochs": 0.01}
+    more = {"training.steps_per_execution": 1, "output.checkpoint_every_epochs": 0.01}
     prepared = training.prepare(three_steps(name, tiny, **more))
     run = training.start(prepared, tmp_path / "run")
     training.play(prepared, run)
@@ -154,21 +159,19 @@ def test_every_recipe_goes_on_from_its_second_step_as_it_did(name, tiny, tmp_pat
     [
         pytest.param("mnist", {"training.jit_compile": True}, marks=pytest.mark.slow),
         ("mnist_maxout", {}),  # dropout, annealed SGD
-        pytest.param(
-            "mnist_conditional", {"training.discriminator_steps": 2}, marks=pytest.mark.slow
-        ),
+        pytest.param("mnist_conditional", {"game.discriminator_steps": 2}, marks=pytest.mark.slow),
         pytest.param(
             "cifar10",
             {
                 "network.discriminator.spectral_norm": True,
-                "penalties.r1.weight": 0.1,
-                "penalties.r1.every": 2,
+                "regularizers.r1.weight": 0.1,
+                "regularizers.r1.every": 2,
             },
             marks=pytest.mark.slow,
         ),
         pytest.param(
             "mnist_mlp",
-            {"training.precision": "mixed_float16", "training.instance_noise": 0.1},
+            {"training.precision": "mixed_float16", "game.instance_noise": 0.1},
             marks=pytest.mark.slow,
         ),
     ],
@@ -181,7 +184,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(recipe, settings
         **{
             "training.epochs": 4,
             "training.batch_size": 8,
-            "training.steps_per_call": 2,
+            "training.steps_per_execution": 2,
             "output.scalars_every_steps": 1,
             "output.samples_every_epochs": 1.0,
             "output.checkpoint_every_epochs": 100.0,
@@ -195,7 +198,7 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(recipe, settings
             self.model.stop_training = int(self.model.iteration.numpy()) >= 8
 
     broken = training.fit(config, tmp_path / "broken", [Stop()])
-    steps = 48 // 8 // config.training.discriminator_steps
+    steps = 48 // 8 // config.game["discriminator_steps"]
     assert 8 % steps, "the stop should lie within an epoch"
     assert int(checkpoints.list_checkpoints(broken.checkpoints)[-1].name) == 8
     prepared, warnings = training.prepare_resume(Run(broken.path))
@@ -227,8 +230,10 @@ def test_two_runs_of_one_seed_are_equal_and_another_seed_is_not(tiny, tmp_path):
 def test_a_finished_run_can_be_extended(tiny, tmp_path):
     longer = training.fit(small_config("mnist", tiny, **{"training.epochs": 2}), tmp_path / "long")
     run = training.fit(small_config("mnist", tiny), tmp_path / "short")
+    assert event_files(run.path) == [1, 1]
     prepared, _ = training.prepare_resume(run, epochs=2)
     training.play(prepared, run)
+    assert event_files(run.path) == [2, 2]
     first, second = weights(longer.path), weights(run.path)
     for name in first:
         np.testing.assert_array_equal(first[name], second[name], err_msg=name)
@@ -268,7 +273,7 @@ def test_fine_tuning_starts_from_the_other_runs_weights(tiny, tmp_path):
         for a, b in zip(mine.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
     other = override(
-        config, {"network.generator.hidden": [8] * len(config.network.generator["hidden"])}
+        config, {"network.generator.hidden": [8] * len(config.network["generator"]["hidden"])}
     )
     with pytest.raises(ConfigError, match="other shapes"):
         training.prepare(other)
@@ -289,7 +294,7 @@ def test_tensorboard_has_the_game_its_optimum_pictures_and_the_config(tiny, tmp_
         tiny,
         **{
             "output.scalars_every_steps": 1,
-            "training.steps_per_call": 1,
+            "training.steps_per_execution": 1,
             "training.epochs": 2,
             "output.samples_every_epochs": 1.0,
         },
@@ -350,20 +355,22 @@ def test_rows_that_are_later_torn_or_damaged_are_dropped(tmp_path):
 
 
 def test_a_run_that_can_not_go_on_is_left_as_it_is(tiny, tmp_path):
-    config = small_config("mnist", tiny, **{"training.batch_size": 8, "training.steps_per_call": 2})
+    config = small_config(
+        "mnist", tiny, **{"training.batch_size": 8, "training.steps_per_execution": 2}
+    )
 
     class Stop(tf.keras.callbacks.Callback):
         def on_train_batch_end(self, batch, logs=None):
             self.model.stop_training = True
 
     run = training.fit(config, tmp_path / "run", [Stop()])
-    other = override(run.config, {"training.steps_per_call": 3})
+    other = override(run.config, {"training.steps_per_execution": 3})
     (run.path / "config.yaml").write_text(other.to_yaml())
     with open(run.path / "metrics.jsonl", "a") as file:
         file.write('{"iteration": 3}\n')
     files = [run.path / name for name in ("config.yaml", "metrics.jsonl")]
     before = [file.read_bytes() for file in files]
-    with pytest.raises(RunError, match=r"training\.steps_per_call is 3, and was 2 at step 2"):
+    with pytest.raises(RunError, match=r"training\.steps_per_execution is 3, and was 2 at step 2"):
         training.prepare_resume(Run(run.path), epochs=5)
     assert [file.read_bytes() for file in files] == before
 

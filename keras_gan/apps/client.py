@@ -24,13 +24,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from keras_gan.utils.batching import in_batches
 from keras_gan.utils.errors import ConfigError, KerasGanError
 
 SIGNATURE = "sample"
 _MODEL = re.compile(
     r"/?(?:v1/models/)?(?P<name>[^/:]+)(?:/versions/(?P<version>\d+)|/labels/(?P<label>[^/:]+))?/?"
 )
-_BATCH = 64  # rows in one request: the largest batch of the server's batching.config
+BATCH = 64  # rows in one request: the largest batch of the server's batching.config
 
 
 class ServerError(KerasGanError):
@@ -59,14 +60,14 @@ def sample(
     inputs = {"seed": np.asarray(seeds, np.int32)}
     if labels is not None:
         inputs["labels"] = np.asarray(labels, np.int32)
-    images = []
-    for start in range(0, len(inputs["seed"]), _BATCH):
-        part = {name: values[start : start + _BATCH] for name, values in inputs.items()}
-        files = ask(target, part, timeout)
-        if len(files) != len(part["seed"]):
-            raise ServerError(f"{url} sent {len(files)} images for {len(part['seed'])} seeds.")
-        images += [_decoded(file, url) for file in files]
-    return np.stack(images)
+
+    def call(*rows: np.ndarray) -> np.ndarray:
+        files = ask(target, dict(zip(inputs, rows, strict=True)), timeout)
+        if len(files) != len(rows[0]):
+            raise ServerError(f"{url} sent {len(files)} images for {len(rows[0])} seeds.")
+        return np.stack([_decoded(file, url) for file in files])
+
+    return in_batches(call, *inputs.values(), batch_size=BATCH)
 
 
 def _way(url: str) -> tuple[Callable, Any]:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
+from keras_gan.utils import processes
+
 if TYPE_CHECKING:
     import tensorflow as tf
 
@@ -39,12 +41,9 @@ def import_tensorflow(strategy: str = "one") -> tf.distribute.Strategy:
 
         tf.get_logger().setLevel("ERROR")  # it warns of what Keras does
         # Python's own handler would wait until all workers have come.
-        before = signal.signal(signal.SIGINT, signal.SIG_DFL) if strategy != "one" else None
-        try:
+        numbers = () if strategy == "one" else (signal.SIGINT,)
+        with processes.handling(signal.SIG_DFL, *numbers):
             return strategies.make(strategy)
-        finally:
-            if before is not None:
-                signal.signal(signal.SIGINT, before)
 
 
 @contextlib.contextmanager

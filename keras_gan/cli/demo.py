@@ -13,6 +13,7 @@ import threading
 import click
 
 from keras_gan.cli.common import RunPath, checkpoint_option, import_tensorflow
+from keras_gan.utils import processes
 from keras_gan.utils.errors import ConfigError, KerasGanError
 
 
@@ -78,10 +79,10 @@ def _serve(playground, host: str, port: int | None, in_browser: bool) -> None:
             text = f"The page can't be served: {error}. Name another --port."
             raise KerasGanError(text) from error
         click.echo(address)
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        with contextlib.suppress(KeyboardInterrupt):
-            threading.Event().wait()
-        blocks.close(verbose=False)
+        with processes.handling(signal.default_int_handler, signal.SIGTERM):
+            with contextlib.suppress(KeyboardInterrupt):
+                threading.Event().wait()
+            blocks.close(verbose=False)
 
 
 def _prepare(host: str, folder: str) -> None:

@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from keras_gan import __version__
 from keras_gan.cli.common import data_dir_option, echo_warning, import_tensorflow
-from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.errors import ConfigError, Interrupted
 
 
 class Recipe(click.ParamType):
@@ -32,7 +32,7 @@ class Recipe(click.ParamType):
 @click.argument("recipe", required=False, type=Recipe())
 @click.option("--epochs", type=click.IntRange(1), help="Passes over the data.")
 @click.option("--batch-size", type=click.IntRange(1), help="Images a step (the paper's m).")
-@click.option("--objective", help="The game: non_saturating, relativistic, hinge, ...")
+@click.option("--loss", help="The adversarial loss: non_saturating, relativistic, hinge, ...")
 @click.option("--precision", help="float32, mixed_float16 or mixed_bfloat16.")
 @click.option("--seed", type=int, help="Of weights, latents and the order of the data.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="The new run's directory.")
@@ -43,7 +43,7 @@ class Recipe(click.ParamType):
     "assignments",
     multiple=True,
     metavar="PATH=VALUE",
-    help="Any setting of the recipe: --set training.ema_decay=0.99. Repeatable.",
+    help="Any setting of the recipe: --set game.ema_decay=0.99. Repeatable.",
 )
 @click.option(
     "--strategy",
@@ -143,7 +143,7 @@ def _configure(recipe: str, assignments: tuple[str, ...], options: dict[str, Any
     paths = {
         "epochs": "training.epochs",
         "batch_size": "training.batch_size",
-        "objective": "objective.name",
+        "loss": "loss.name",
         "precision": "training.precision",
         "seed": "seed",
         "data": "data.name",
@@ -160,12 +160,12 @@ def _play(training, prepared, run, profile: bool) -> None:
         board = f"tensorboard --logdir {run.path.parent} --samples_per_plugin images=1000"
         click.echo(f"  watch      {board}", err=True)
     from keras_gan import runs
-    from keras_gan.utils import signals
+    from keras_gan.utils import processes
 
     try:
-        with signals.second_ends_process(), _profiled(prepared, run, profile) as profilers:
+        with processes.second_ends_process(), _profiled(prepared, run, profile) as profilers:
             training.play(prepared, run, profilers)
-    except signals.Interrupted as stop:
+    except Interrupted as stop:
         if run is not None:
             go_on = runs.resume_command(run.path)
             click.echo(f"Stopped after a checkpoint. Go on with: {go_on}", err=True)

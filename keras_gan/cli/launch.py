@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from keras_gan.utils import launching
+from keras_gan.utils import processes
 from keras_gan.utils.errors import ConfigError
 
 
@@ -25,5 +25,5 @@ def launch(workers: int, command: tuple[str, ...]) -> None:
     if any(part.split("=")[0] == "--strategy" for part in command):
         raise ConfigError("Leave --strategy out: `launch` sets it to multi-worker.")
     program = [sys.executable, "-m", "keras_gan", "fit", "--strategy", "multi-worker"]
-    code = launching.run_workers([*program, *command[1:]], workers)
+    code = processes.run_workers([*program, *command[1:]], workers)
     click.get_current_context().exit(code)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from keras_gan.cli.common import echo_json, echo_table, json_option
+from keras_gan.utils.errors import one_line
+
+if TYPE_CHECKING:
+    from keras_gan.runs import RunDirectory
 
 
 @click.command()
@@ -30,19 +36,8 @@ def runs(as_json) -> None:
     """List the runs under ./runs (or $KERAS_GAN_RUNS), oldest first, with their last metrics."""
     from keras_gan import runs as runs_module
 
-    rows = []
-    for run in runs_module.list_runs():
-        values = run.last_metrics()
-        logged = values.pop("iteration", 0)
-        rows.append(
-            {
-                "run": str(run.path),
-                "recipe": run.config.name,
-                "created": run.created,
-                "iteration": max(run.iteration, logged),
-                "metrics": values,
-            }
-        )
+    found = runs_module.list_runs()
+    rows = [_described(run) for run in found]
     if as_json:
         for row in rows:
             echo_json(row)
@@ -51,18 +46,21 @@ def runs(as_json) -> None:
         click.echo(
             f"no runs in {runs_module.runs_root()}: keras-gan fit digits makes one", err=True
         )
-    shown = ("V(D,G)", "D(x)", "D(G(z))")
-    echo_table(
-        [
-            (
-                row["run"],
-                f"step {row['iteration']}",
-                "  ".join(
-                    f"{n} {row['metrics'][n]:.3f}"
-                    for n in shown
-                    if row["metrics"].get(n) is not None
-                ),
-            )
-            for row in rows
-        ]
-    )
+    lines = []
+    for run, row in zip(found, rows, strict=True):
+        values = {name: row["metrics"].get(name) for name in run.headline}
+        shown = [f"{one_line(n)} {value:.3f}" for n, value in values.items() if value is not None]
+        lines.append((row["run"], f"step {row['iteration']}", "  ".join(shown)))
+    echo_table(lines)
+
+
+def _described(run: RunDirectory) -> dict:
+    values = run.last_metrics()
+    logged = values.pop("iteration", 0)
+    return {
+        "run": str(run.path),
+        "recipe": run.config.name,
+        "created": run.created,
+        "iteration": max(run.iteration, logged),
+        "metrics": values,
+    }

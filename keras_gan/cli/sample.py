@@ -10,6 +10,7 @@ import numpy as np
 from keras_gan.cli.common import checkpoint_option, import_tensorflow, run_argument
 from keras_gan.utils import untrusted
 from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.labels import ClassLabels
 
 _MOST_COLUMNS = 20
 
@@ -87,7 +88,7 @@ def sample(
     if condition is not None and label is not None:
         raise ConfigError("--condition stands in place of --label.")
     opened = runs.load(run, checkpoint)
-    if condition is not None and opened.conditional and opened.condition_dim is None:
+    if condition is not None and isinstance(opened.labels, ClassLabels):
         raise ConfigError(
             f"--condition is for runs whose labels are vectors; {opened.path} was trained with "
             "classes: ask for one with --label."
@@ -127,7 +128,7 @@ def _columns(labels: np.ndarray | None) -> int | None:
 def _from_server(url: str, count: int, seed: int, label: str | None, out: Path) -> None:
     """Writes what a server makes of the seeds `seed` to `seed + count - 1`."""
     from keras_gan.apps import client
-    from keras_gan.utils import image_grids
+    from keras_gan.utils import image_grids, pixels
 
     if label is not None and not (label.isdecimal() and int(label) < 2**31):
         raise ConfigError(f"A server knows labels by their ids only. Received: {label}.")
@@ -144,5 +145,5 @@ def _from_server(url: str, count: int, seed: int, label: str | None, out: Path) 
             raise client.ServerError(f"{error} A model with classes needs --label ID.") from error
         raise
     arrays = {"seeds": seeds, **({} if labels is None else {"labels": labels})}
-    image_grids.write_samples(out, images.astype(np.float32) / 127.5 - 1.0, arrays)
+    image_grids.write_samples(out, pixels.to_float(images), arrays)
     click.echo(str(out))

@@ -28,14 +28,14 @@ def sweep(file, out, processes, dry_run, as_json) -> None:
     The same command goes on with a sweep that was stopped: finished runs stay as they are,
     interrupted ones are resumed. SWEEP.yaml is described in docs/sweep.md.
     """
-    from keras_gan.apps.sweep import processes as module
     from keras_gan.apps.sweep import results
+    from keras_gan.apps.sweep.sweeping import Sweeping
 
     plan = _checked(file)
     if dry_run:
         _list(plan.cells, as_json)
         return
-    sweeping = module.Sweeping(plan, out or Path("sweeps") / plan.name)
+    sweeping = Sweeping(plan, out or Path("sweeps") / plan.name)
     click.echo(f"sweep {plan.name}: {len(plan.cells)} runs in {sweeping.out}", err=True)
     failed = sweeping.play(
         processes, lambda cell, what: click.echo(f"  {cell.name}: {what}", err=True)

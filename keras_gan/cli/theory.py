@@ -26,7 +26,7 @@ _RECIPE = click.option(
     help="One on a toy density: gaussian_1d, ring_8, grid_25, or a YAML file.",
 )
 #: What a game on a known density has no use for: it writes no run, and shows G as it is.
-_NOT_OF_GAMES = ("objective.name", "training.steps_per_call", "training.ema_decay", "output")
+_NOT_OF_GAMES = ("loss.name", "training.steps_per_execution", "game.ema_decay", "output")
 #: All that is used of a recipe where D plays alone.
 _OF_DISCRIMINATOR = ("seed", "data.name", "network.family", "network.discriminator")
 
@@ -43,7 +43,7 @@ def theory() -> None:
 
 
 @theory.command()
-@click.argument("objectives", nargs=-1)
+@click.argument("losses", nargs=-1)
 @_RECIPE
 @_set(f"A setting of the recipe, as in `keras-gan fit`, but none of {', '.join(_NOT_OF_GAMES)}.")
 @click.option(
@@ -61,7 +61,7 @@ def theory() -> None:
     help="Rounds for D alone before G moves.",
 )
 @_OUT
-def games(objectives, recipe, assignments, offset, head_start, out) -> None:
+def games(losses, recipe, assignments, offset, head_start, out) -> None:
     """Play several OBJECTIVES (by default minimax and non_saturating) from one start.
 
     Writes games.png (V, JSD and the norm of G's gradient against the round), and for
@@ -79,7 +79,7 @@ def games(objectives, recipe, assignments, offset, head_start, out) -> None:
     from keras_gan.evaluation.densities import figures
     from keras_gan.games import losses as known
 
-    names = list(dict.fromkeys(objectives)) or ["minimax", "non_saturating"]
+    names = list(dict.fromkeys(losses)) or ["minimax", "non_saturating"]
     for name in names:
         known.get(name)
     played = {}
@@ -142,7 +142,7 @@ def _print_games(histories: dict[str, list[dict[str, float]]]) -> None:
     """G's gradient norm in the first and the last row, and means over the last tenth."""
     ends = {"V(D,G)": "V", "jensen_shannon": "JSD", "optimal_value": "2 JSD - log 4"}
     ends = {k: title for k, title in ends.items() if k in next(iter(histories.values()))[0]}
-    click.echo(_line("objective", "first gradient", "last gradient", *ends.values()))
+    click.echo(_line("loss", "first gradient", "last gradient", *ends.values()))
     for name, rows in histories.items():
         norms = [rows[n]["gradient_norm/generator"] for n in (0, -1)]
         last = rows[-max(1, len(rows) // 10) :]
@@ -179,8 +179,8 @@ def discriminator(recipe, assignments, mean, stddev, rounds, out) -> None:
     for path in paths:
         if not _within(path, _OF_DISCRIMINATOR):
             raise ConfigError(
-                f"`--set {path}` has no effect where D plays alone, without penalties and with an "
-                f"optimizer of its own: of a recipe it has {', '.join(_OF_DISCRIMINATOR)}."
+                f"`--set {path}` has no effect where D is trained alone, without regularizers and "
+                f"with an optimizer of its own: of a recipe it has {', '.join(_OF_DISCRIMINATOR)}."
             )
     import_tensorflow()
     from keras_gan.apps.theory import fixed_generator

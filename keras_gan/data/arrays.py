@@ -16,6 +16,7 @@ from keras_gan.data import limits
 from keras_gan.data.source import Source, class_ids, part_of, to_size
 from keras_gan.utils import untrusted
 from keras_gan.utils.errors import DataError
+from keras_gan.utils.pixels import to_uint8
 
 #: Names under which the images and labels of a split are looked for.
 _IMAGES = ("images", "x", "arr_0", "data")
@@ -161,8 +162,7 @@ def _as_uint8(images: np.ndarray, path: Path) -> np.ndarray:
             f"{path}: images should be uint8, or floats in [0, 1] or [-1, 1]. "
             f"Received: {images.dtype} from {low:g} to {high:g}."
         )
-    scaled = (images + 1.0) * 127.5 if low < 0 else images * 255.0
-    return np.round(scaled).astype(np.uint8)
+    return to_uint8(images) if low < 0 else np.round(images * 255.0).astype(np.uint8)
 
 
 def _reason(error: Exception) -> str:

@@ -133,7 +133,7 @@ def _described(config: DataConfig, images, names: list[str], kept: Sequence[str]
             f"{os.path.basename(min(names))} among them."
         )
     classes, labels = _classes(kept)
-    return Source(config.name, images, labels, classes, _notes(names, kept))
+    return Source(config.name, images, labels, classes, notes_on(names, kept))
 
 
 def _stamps(root: Path, names: list[str]) -> Iterator[str]:
@@ -222,7 +222,8 @@ def _classes(files: Sequence[str]) -> tuple[tuple[str, ...] | None, np.ndarray |
     return names, np.array([ids[top] for top in tops], np.int32)
 
 
-def _notes(files: Sequence[str], kept: Sequence[str]) -> tuple[str, ...]:
+def notes_on(files: Sequence[str], kept: Sequence[str]) -> tuple[str, ...]:
+    """Return a line that names files which were not kept, if there are any."""
     skipped = sorted(set(files).difference(kept)) if len(kept) < len(files) else []
     if not skipped:
         return ()

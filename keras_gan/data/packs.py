@@ -30,8 +30,9 @@ from keras_gan.data.stored import StoredImages
 from keras_gan.utils.errors import DataError, DiskError
 from keras_gan.utils.files import cache_root, disk_error, remove_temporaries, replaced_file
 
-_MARK = b"keras-gan pack 1"
-_END = struct.Struct(f"<Q{len(_MARK)}s")
+#: The end of a pack: the length of its JSON, and a mark with the version of the format.
+MARK = b"keras-gan pack 1"
+END = struct.Struct(f"<Q{len(MARK)}s")
 _LONGEST = 2**26  # bytes of JSON
 
 
@@ -94,13 +95,13 @@ def opened(path: Path, key: str) -> Source | None:
     try:
         handle = _Handle(path)
         size = os.fstat(handle.number).st_size
-        length, mark = _END.unpack(os.pread(handle.number, _END.size, size - _END.size))
-        if mark != _MARK or length > min(size, _LONGEST):
+        length, mark = END.unpack(os.pread(handle.number, END.size, size - END.size))
+        if mark != MARK or length > min(size, _LONGEST):
             return None
-        facts = json.loads(os.pread(handle.number, length, size - _END.size - length))
+        facts = json.loads(os.pread(handle.number, length, size - END.size - length))
         count, *shape = facts["shape"]
         labels = 4 * count * (facts["class_names"] is not None)
-        whole = math.prod(facts["shape"]) + labels + length + _END.size == size
+        whole = math.prod(facts["shape"]) + labels + length + END.size == size
         if facts["key"] != key or not whole or len(shape) != 3:
             return None
         labels = os.pread(handle.number, labels, math.prod(facts["shape"]))
@@ -186,7 +187,7 @@ def _write(path: Path, key: str, contents: Contents) -> None:
             "notes": source.notes,
         }
         text = json.dumps(facts).encode()
-        file.write(text + _END.pack(len(text), _MARK))
+        file.write(text + END.pack(len(text), MARK))
 
 
 def _check_room(path: Path, needed: int) -> None:

@@ -13,8 +13,10 @@ from keras_gan.config import DataConfig
 from keras_gan.data import limits
 from keras_gan.data.stored import StoredImages, batch_of
 from keras_gan.utils.errors import DataError, SplitError
+from keras_gan.utils.labels import LabelSpec, VectorLabels, of_classes
+from keras_gan.utils.pixels import scaled
 
-_MEAN_OF = 60_000  # images at most, chosen at random
+EXAMPLES = 100  # labels that are kept to sample with, where they are vectors
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Source:
         images: uint8 (n, height, width, channels), or float32 (n, dim) points of
             a toy density. Images become float32 in [-1, 1] when they are drawn.
             `StoredImages` stay on the disk, and can be indexed as an array.
-        labels: int32 (n,) in 0..num_classes-1, float32 (n, condition_dim) vectors, or None.
+        labels: int32 (n,) in 0..num_classes-1, float32 (n, size) vectors, or None.
         class_names: a name a class, or None without labels.
         notes: what a person should know of how it was read, a line each.
     """
@@ -50,9 +52,11 @@ class Source:
         return None if self.class_names is None else len(self.class_names)
 
     @property
-    def condition_dim(self) -> int | None:
-        """The size of labels that are vectors."""
-        return self.labels.shape[1] if self.labels is not None and self.labels.ndim == 2 else None
+    def label_spec(self) -> LabelSpec:
+        """What the labels are."""
+        if self.labels is not None and self.labels.ndim == 2:
+            return VectorLabels(self.labels.shape[1], lambda: self.labels[:EXAMPLES])
+        return of_classes(self.class_names)
 
     @property
     def is_image(self) -> bool:
@@ -62,19 +66,20 @@ class Source:
     def is_stored(self) -> bool:
         return isinstance(self.images, StoredImages)
 
-    def mean(self) -> np.ndarray:
-        """The mean sample on the scale that networks see, float32 `sample_shape`.
+    def mean(self, most: int = 60_000) -> np.ndarray:
+        """Return the mean sample on the networks' scale, float32 `sample_shape`.
 
-        Of more than 60,000 images it is that of 60,000.
+        Args:
+            most: images. Of more it is the mean of so many, chosen at random.
         """
         if not self.is_image:
             return self.images.mean(axis=0, dtype=np.float64).astype(np.float32)
-        rows = _some(self.num_samples, _MEAN_OF)
+        rows = _some(self.num_samples, most)
         total = np.zeros(self.sample_shape, np.int64)
         batch = batch_of(self.sample_shape)
         for start in range(0, len(rows), batch):
             total += self.images[rows[start : start + batch]].sum(axis=0, dtype=np.int64)
-        return (total / len(rows) / 127.5 - 1.0).astype(np.float32)
+        return scaled(total / len(rows)).astype(np.float32)
 
     def part(self, rows: slice | np.ndarray) -> Source:
         """The samples of some rows, given as a slice or by their numbers."""

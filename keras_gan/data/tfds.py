@@ -29,7 +29,8 @@ from keras_gan.utils.errors import DataError
 PROBE = ("storage.googleapis.com", 443)  # where most data sets have a mirror
 PROBE_SECONDS = 3.0
 DOWNLOAD_RETRIES = 2  # the library's 10 take minutes, and a page of stderr
-_PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
+#: Environment variables that send the probe through a proxy.
+PROXIES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")
 _WAYS_OUT = (
     "connect to the internet, name prepared data with --data-dir, or start with "
     "`keras-gan fit digits`, which needs no download"
@@ -144,7 +145,7 @@ def online() -> bool:
 
 def _reaches(host: tuple[str, int]) -> bool:
     try:
-        if any(os.environ.get(name) for name in _PROXIES):
+        if any(os.environ.get(name) for name in PROXIES):
             import requests
 
             requests.head(f"https://{host[0]}", timeout=PROBE_SECONDS)

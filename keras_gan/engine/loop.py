@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import keras
 
-from keras_gan.engine.programs import RoundsProgram
+from keras_gan.engine.programs import StepsProgram
 from keras_gan.engine.schedule import Schedule
 
 
+class StopOnSignal(keras.callbacks.Callback):
+    """End training at the end of a call once a signal was received.
+
+    Args:
+        received: the numbers of signals received.
+        agree: returns whether to end, from `received`: processes that train together have to
+            end after the same call.
+    """
+
+    def __init__(self, received: list[int], agree: Callable[[list[int]], bool]):
+        super().__init__()
+        self.received, self.agree = received, agree
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.agree(self.received):
+            self.model.stop_training = True
+
+
 def run(
-    program: RoundsProgram,
+    program: StepsProgram,
     schedule: Schedule,
     model: keras.Model,
     callbacks: Iterable[keras.callbacks.Callback] = (),
@@ -35,8 +53,8 @@ def run(
     if first >= schedule.epochs:
         return
     blocks = iter(schedule.blocks(first, done))
-    steps = {"epochs": schedule.epochs, "steps": schedule.calls_per_epoch}
-    between = keras.callbacks.CallbackList(list(callbacks), model=model, **steps)
+    params = {"verbose": 0, "epochs": schedule.epochs, "steps": schedule.calls_per_epoch}
+    between = keras.callbacks.CallbackList(list(callbacks), model=model, **params)
     model.stop_training = False
     between.on_train_begin()
     for epoch in range(first, schedule.epochs):

@@ -1,4 +1,4 @@
-"""How steps become one compiled program: many rounds of Algorithm 1 a call.
+"""How training steps become one compiled program, many of them per call.
 
 The data stay in memory as they are stored (uint8) and are gathered inside the
 program; a call is given row numbers only (see `schedule`), or the images as well
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -18,21 +18,22 @@ import tensorflow as tf
 
 from keras_gan.engine import replicas
 from keras_gan.engine.readers import Reader
+from keras_gan.networks import private_keras
 
 
-class RoundsProgram:
-    """A Keras train function that plays up to `steps_per_call` rounds a call.
+class StepsProgram:
+    """A compiled function of up to `steps_per_execution` training steps.
 
-    Streamed images may be too many for one block: then a call plays several.
+    Streamed images may be too many for one block: then a call takes several.
 
     Args:
-        gan: a compiled GAN.
-        images: uint8 or float32 (n, ...), kept on the device, or the reader that brings them.
-        labels: int32 (n,), float32 (n, condition_dim), or None.
+        model: a compiled game.
+        fields: arrays (n, ...) by the names of the model's `fields`, kept on the device; or the
+            reader that brings them, of the first field. Others are left out.
         jit_compile: whether XLA compiles it.
 
     A call takes an iterator over `schedule.Schedule.blocks` and returns the metrics' means
-    over its rounds.
+    over its steps.
 
     Attributes:
         waited: seconds that all calls have waited for their blocks.
@@ -40,57 +41,54 @@ class RoundsProgram:
 
     def __init__(
         self,
-        gan: keras.Model,
-        images: np.ndarray | Reader,
-        labels: np.ndarray | None,
+        model: keras.Model,
+        fields: Mapping[str, np.ndarray | Reader],
         jit_compile: bool,
     ):
         strategy = tf.distribute.get_strategy()
-        self.reader = images if isinstance(images, Reader) else None
+        arrays = [fields[name] for name in model.fields]
+        self.reader = arrays.pop(0) if isinstance(arrays[0], Reader) else None
         self.jit_compile = jit_compile
         self.waited = 0.0
         alone = strategy.num_replicas_in_sync == 1
-        gan.jit_gradients = jit_compile and not alone
-        arrays = [] if self.reader else [images]
-        if gan.uses_labels:
-            arrays.append(np.asarray(labels, np.int32 if np.ndim(labels) == 1 else np.float32))
+        model.jit_gradients = jit_compile and not alone
         data = _on_each_device(strategy, lambda _: [tf.constant(array) for array in arrays])
 
-        def play_round(rows, step, streamed, data):
-            rows = replicas.part_of_round(rows, gan.discriminator_steps)
+        def train_step(rows, step, streamed, data):
+            rows = replicas.part_of_step(rows, model.options.minibatches)
             drawn = [block[step] for block in streamed]
             drawn += [tf.gather(array, rows) for array in data]
-            gan.train_step(drawn if gan.uses_labels else drawn[0])
+            model.train_step(dict(zip(model.fields, drawn, strict=True)))
 
         @tf.function(autograph=False)
         def begin():
-            strategy.run(gan.reset_metrics)
+            strategy.run(model.reset_metrics)
 
         # AutoGraph, which would translate all of train_step, takes seconds and changes nothing.
         @tf.function(jit_compile=jit_compile and alone, reduce_retracing=False, autograph=False)
-        def play(rows, steps, *blocks):
+        def run(rows, steps, *blocks):
             # To its device once, whole, where there are several.
             streamed = _on_each_device(
                 strategy, lambda own: [tf.identity(block) for block in blocks[own : own + 1]]
             )
 
             def body(step):
-                strategy.run(play_round, args=(rows[step], step, streamed, data))
+                strategy.run(train_step, args=(rows[step], step, streamed, data))
                 return (step + 1,)
 
             tf.while_loop(lambda step: step < steps, body, (tf.constant(0),), parallel_iterations=1)
 
         @tf.function(autograph=False)
         def end():
-            return strategy.experimental_local_results(strategy.run(_result, args=(gan,)))[0]
+            return strategy.experimental_local_results(strategy.run(_result, args=(model,)))[0]
 
-        self.begin, self.play, self.end = begin, play, end
+        self.begin, self.run, self.end = begin, run, end
 
     def __call__(self, iterator: Iterator) -> dict[str, tf.Tensor]:
         with graphs_as_written():
             self.begin()
             for _ in range(1 if self.reader is None else self.reader.parts):
-                self.play(*self._next(iterator))
+                self.run(*self._next(iterator))
             return self.end()
 
     def _next(self, iterator: Iterator) -> tuple[tf.Tensor, ...]:
@@ -121,14 +119,14 @@ def _on_each_device(
     return strategy.experimental_distribute_values_from_function(on_device)
 
 
-def _result(gan: keras.Model) -> dict[str, tf.Tensor]:
+def _result(model: keras.Model) -> dict[str, tf.Tensor]:
     """The metrics' means over all replicas, which also come to agree on their networks' state.
 
-    Moving statistics are means over what each replica saw, and linear in it: to average
-    them once a call is to average them every round.
+    Moving statistics are means over each replica's rows, and linear in it: to average
+    them once a call is to average them every step.
     """
-    result = gan.get_metrics_result()
-    state = [] if replicas.count() == 1 else gan.moving_state
+    result = model.get_metrics_result()
+    state = [] if replicas.count() == 1 else model.moving_state
     means = replicas.mean([*result.values(), *(variable.value for variable in state)])
     for variable, value in zip(state, means[len(result) :], strict=True):
         variable.assign(value)
@@ -178,4 +176,4 @@ _CONVOLUTIONS = (
 
 
 def _convolves(network: keras.Model) -> bool:
-    return any(isinstance(layer, _CONVOLUTIONS) for layer in network._flatten_layers())
+    return any(isinstance(layer, _CONVOLUTIONS) for layer in private_keras.all_layers(network))

@@ -21,7 +21,7 @@ BLOCK_BYTES = 2**26  # of images that are read at once, at most, or those of one
 BLOCKS = 3  # on the host: played, waiting, being read
 DEVICE_BLOCKS = 2  # on a GPU: played, waiting
 _DEVICE_SHARE = 4  # images may take a quarter of a GPU's memory
-_PATIENCE = 10  # seconds for a program that tells how much that is
+PATIENCE = 10  # seconds in which nvidia-smi must answer
 
 
 def is_streamed(stream: bool | str, images: np.ndarray | StoredImages) -> bool:
@@ -38,12 +38,12 @@ def is_streamed(stream: bool | str, images: np.ndarray | StoredImages) -> bool:
         return bool(stream)
     most = limits.memory_limits().resident
     if tf.config.list_logical_devices("GPU"):
-        most = min(most, _gpu_memory() // _DEVICE_SHARE)
+        most = min(most, gpu_memory() // _DEVICE_SHARE)
     return images.nbytes > most
 
 
-def _gpu_memory() -> int:
-    """Bytes of this machine's smallest GPU, or more than any has where NVIDIA's tool is not there.
+def gpu_memory() -> int:
+    """Return the bytes of this machine's smallest GPU, or 2^62 if nvidia-smi does not tell.
 
     TensorFlow itself tells what it has taken, and not how much there is.
     """
@@ -51,7 +51,7 @@ def _gpu_memory() -> int:
     if program := shutil.which("nvidia-smi"):
         query = [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
-            answer = subprocess.run(query, capture_output=True, text=True, timeout=_PATIENCE)
+            answer = subprocess.run(query, capture_output=True, text=True, timeout=PATIENCE)
             found = [int(line) * 2**20 for line in answer.stdout.split() if line.isdecimal()]
     return min(found, default=2**62)
 
@@ -112,20 +112,20 @@ class Reader:
         self.parts = 1
         self.failure: Exception | None = None
 
-    def cut(self, steps: int, rows_per_round: int) -> tuple[int, int]:
+    def cut(self, steps: int, rows_per_step: int) -> tuple[int, int]:
         """Returns (parts of a call of so many rounds, rounds in each of them)."""
-        most = max(1, BLOCK_BYTES // self._bytes(rows_per_round))
+        most = max(1, BLOCK_BYTES // self._bytes(rows_per_step))
         parts = math.ceil(steps / most)
         return parts, math.ceil(steps / parts)
 
-    def sizes(self, steps: int, rows_per_round: int) -> int:
+    def sizes(self, steps: int, rows_per_step: int) -> int:
         """Bytes of the blocks in memory, on the host and the GPUs, in calls of so many rounds."""
         blocks = BLOCKS + (DEVICE_BLOCKS if tf.config.list_logical_devices("GPU") else 0)
-        return blocks * self.cut(steps, rows_per_round)[1] * self._bytes(rows_per_round)
+        return blocks * self.cut(steps, rows_per_step)[1] * self._bytes(rows_per_step)
 
-    def _bytes(self, rows_per_round: int) -> int:
+    def _bytes(self, rows_per_step: int) -> int:
         """Of the images that this process plays in a round."""
-        rows = rows_per_round * len(self.share.own) // self.share.replicas
+        rows = rows_per_step * len(self.share.own) // self.share.replicas
         return rows * math.prod(self.images.shape[1:]) * self.images.dtype.itemsize
 
     def follow(self, blocks: tf.data.Dataset, device: str | None = None) -> tf.data.Dataset:
@@ -152,14 +152,14 @@ class Reader:
         return read.apply(tf.data.experimental.prefetch_to_device(device, buffer_size=1))
 
     def _parted(self, blocks: tf.data.Dataset) -> tf.data.Dataset:
-        steps_per_call, rows_per_round = blocks.element_spec[0].shape
-        count, size = self.cut(steps_per_call, rows_per_round)
+        steps_per_execution, rows_per_step = blocks.element_spec[0].shape
+        count, size = self.cut(steps_per_execution, rows_per_step)
         self.parts = count
 
         def parts_of(rows, steps):
-            rows = tf.pad(rows, [[0, count * size - steps_per_call], [0, 0]])
+            rows = tf.pad(rows, [[0, count * size - steps_per_execution], [0, 0]])
             left = steps - size * tf.range(count)
-            return tf.reshape(rows, [count, size, rows_per_round]), tf.clip_by_value(left, 0, size)
+            return tf.reshape(rows, [count, size, rows_per_step]), tf.clip_by_value(left, 0, size)
 
         return blocks.map(parts_of).unbatch()
 

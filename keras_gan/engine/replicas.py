@@ -27,7 +27,7 @@ class Share:
     own: tuple[int, ...] = (0,)
 
     def rows(self, rounds: np.ndarray, minibatches: int) -> list[np.ndarray]:
-        """What `part_of_round` gives to each own replica, of rounds (steps, k * m)."""
+        """What `part_of_step` gives to each own replica, of rounds (steps, k * m)."""
         steps, rows = rounds.shape
         size = rows // minibatches // self.replicas
         parts = rounds.reshape(steps, minibatches, self.replicas, size)
@@ -51,7 +51,7 @@ def part_of(whole: tf.Tensor) -> tf.Tensor:
     return whole[_number() * size : (_number() + 1) * size]
 
 
-def part_of_round(rows: tf.Tensor, minibatches: int) -> tf.Tensor:
+def part_of_step(rows: tf.Tensor, minibatches: int) -> tf.Tensor:
     """This replica's rows of a round (k * m,): its part of each of the k minibatches."""
     if count() == 1:
         return rows

@@ -24,10 +24,10 @@ class Schedule:
 
     Args:
         num_samples: rows in the data set.
-        rows_per_round: k * m.
+        rows_per_step: k * m.
         epochs: passes over the data; rows that do not fill a round are left out
             of a pass (another shuffle brings others).
-        steps_per_call: most rounds in one call; an epoch is cut evenly.
+        steps_per_execution: most rounds in one call; an epoch is cut evenly.
         seed: of the shuffles, one an epoch.
         reader: of the images, where they are streamed.
         balanced: int (n,) labels, where each class is to be drawn as often as any other.
@@ -39,25 +39,25 @@ class Schedule:
     def __init__(
         self,
         num_samples: int,
-        rows_per_round: int,
+        rows_per_step: int,
         epochs: int,
-        steps_per_call: int,
+        steps_per_execution: int,
         seed: int,
         reader: Reader | None = None,
         balanced: np.ndarray | None = None,
     ):
-        if rows_per_round > num_samples:
+        if rows_per_step > num_samples:
             raise DataError(
-                f"One step takes {rows_per_round} images, but the data set has {num_samples}. "
+                f"One step takes {rows_per_step} images, but the data set has {num_samples}. "
                 f"Make batch_size x discriminator_steps {num_samples} or less (--batch-size), "
                 "or use more data."
             )
         self.num_samples = num_samples
-        self.rows_per_round = rows_per_round
+        self.rows_per_step = rows_per_step
         self.epochs = epochs
-        self.steps_per_epoch = num_samples // rows_per_round
-        self.calls_per_epoch = math.ceil(self.steps_per_epoch / steps_per_call)
-        self.steps_per_call = math.ceil(self.steps_per_epoch / self.calls_per_epoch)
+        self.steps_per_epoch = num_samples // rows_per_step
+        self.calls_per_epoch = math.ceil(self.steps_per_epoch / steps_per_execution)
+        self.steps_per_execution = math.ceil(self.steps_per_epoch / self.calls_per_epoch)
         self.total_steps = epochs * self.steps_per_epoch
         self.seed = seed
         self.reader = reader
@@ -70,12 +70,12 @@ class Schedule:
             RunError: `iteration` does not lie between two calls.
         """
         within = iteration % self.steps_per_epoch
-        if within % self.steps_per_call:
+        if within % self.steps_per_execution:
             raise RunError(
-                f"Step {iteration} does not lie between two calls of {self.steps_per_call} steps: "
-                "the run was made with other data or settings."
+                f"Step {iteration} does not lie between two calls of {self.steps_per_execution} "
+                "steps: the run was made with other data or settings."
             )
-        return within // self.steps_per_call
+        return within // self.steps_per_execution
 
     def calls_left(self, iteration: int) -> int:
         """Number of calls from `iteration` to the end of the training."""
@@ -85,7 +85,7 @@ class Schedule:
     def blocks(self, epoch: int, first_call: int = 0) -> tf.data.Dataset:
         """The calls' arguments from `epoch` to the last one: (rows, steps).
 
-        `rows` is int32 (steps_per_call, rows_per_round); only the first `steps`
+        `rows` is int32 (steps_per_execution, rows_per_step); only the first `steps`
         of them count, the last call of an epoch being the shorter one. Where images
         are streamed, it is their reader's blocks (see `Reader.follow`).
         """
@@ -108,12 +108,12 @@ class Schedule:
 
     @_as_written
     def _call(self, order: tf.Tensor, call: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        size = self.steps_per_call * self.rows_per_round
+        size = self.steps_per_execution * self.rows_per_step
         rows = order[call * size : (call + 1) * size]
         rows = tf.pad(rows, [[0, size - tf.shape(rows)[0]]])
-        left = self.steps_per_epoch - call * self.steps_per_call
-        steps = tf.minimum(tf.cast(left, tf.int32), self.steps_per_call)
-        return tf.reshape(rows, [self.steps_per_call, self.rows_per_round]), steps
+        left = self.steps_per_epoch - call * self.steps_per_execution
+        steps = tf.minimum(tf.cast(left, tf.int32), self.steps_per_execution)
+        return tf.reshape(rows, [self.steps_per_execution, self.rows_per_step]), steps
 
 
 def balanced_order(order: tf.Tensor, labels: np.ndarray, seed: tf.Tensor) -> tf.Tensor:

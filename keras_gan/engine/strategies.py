@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -16,8 +17,9 @@ def one() -> tf.distribute.Strategy:
     return tf.distribute.get_strategy()
 
 
+@functools.cache  # collective operations of a second one would meet those of the first
 def mirrored() -> tf.distribute.Strategy:
-    """A replica on each of this machine's GPUs, or on each logical CPU where there are several.
+    """Return one replica per GPU of this machine, or per logical CPU if there are several.
 
     Raises:
         ConfigError: there is one device only.

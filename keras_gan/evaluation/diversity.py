@@ -10,6 +10,7 @@ import numpy as np
 from keras_gan.evaluation.energy import energy_distance, median_nearest
 from keras_gan.evaluation.modes import MOST_MISPLACED, class_shares
 from keras_gan.evaluation.neighbours import nearest
+from keras_gan.utils.pixels import to_float
 
 #: Below these shares of the data's own figures samples are called collapsed.
 LEAST_SPREAD = 0.5
@@ -110,10 +111,7 @@ def diversity(samples: np.ndarray, real: np.ndarray | Reference) -> Diversity:
 
 def flat(samples: np.ndarray) -> np.ndarray:
     """float32 (n, d): uint8 images as floats in [-1, 1], floats as they are."""
-    samples = samples.reshape(len(samples), -1)
-    if samples.dtype == np.uint8:
-        return samples.astype(np.float32) / 127.5 - 1.0
-    return samples.astype(np.float32)
+    return to_float(samples.reshape(len(samples), -1))
 
 
 def _over(value: float, reference: float) -> float:

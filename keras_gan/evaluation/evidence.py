@@ -11,8 +11,9 @@ import numpy as np
 from keras_gan.data import Source
 from keras_gan.evaluation.cache import Cache
 from keras_gan.evaluation.diversity import flat
-from keras_gan.evaluation.extractors import Extractor, as_unit
+from keras_gan.evaluation.extractors import Extractor
 from keras_gan.utils.errors import EvaluationError
+from keras_gan.utils.pixels import to_unit
 
 _PARZEN_SHARE = 6  # the last sixth of the training images validates, as 10,000 of MNIST's 60,000
 
@@ -153,10 +154,12 @@ class Evidence:
         """(training, validation, test) images in [0, 1], float32 (n, d)."""
         rows = self.train.num_samples
         validation = rows - max(1, rows // _PARZEN_SHARE)
-        images = as_unit(self.train.images)
+        images, test = (
+            to_unit(s.images.reshape(s.num_samples, -1)) for s in (self.train, self.tested)
+        )
         if self.train.name != "mnist":  # its published order is the protocol
             images = images[fixed_order(rows)]
-        return images[:validation], images[validation:], as_unit(self.tested.images)
+        return images[:validation], images[validation:], test
 
     def points(self, which: str) -> np.ndarray:
         """Samples, `train` or `test` as float32 (n, d) in the data's own unit."""

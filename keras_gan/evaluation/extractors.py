@@ -21,10 +21,11 @@ from keras import layers
 from keras_gan.data import Source
 from keras_gan.data.source import to_size
 from keras_gan.evaluation.cache import Cache, kept_or_not
+from keras_gan.utils.batching import BATCH_SIZE, in_batches
 from keras_gan.utils.errors import EvaluationError, suggestion
 from keras_gan.utils.files import replaced_file, write_text
+from keras_gan.utils.pixels import to_float, to_unit
 
-_BATCH = 500
 _INCEPTION_SIZE = 299
 _INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
 
@@ -48,12 +49,7 @@ class Extractor:
 
 def pixels(name: str, train: Source, test: Source | None, cache: Cache, weights) -> Extractor:
     """The pixels themselves, in [0, 1]."""
-    return Extractor("pixels", lambda images: (as_unit(images), None))
-
-
-def as_unit(images: np.ndarray) -> np.ndarray:
-    """uint8 (n, ...) to float32 (n, d) in [0, 1]."""
-    return images.reshape(len(images), -1).astype(np.float32) / 255.0
+    return Extractor("pixels", lambda images: (to_unit(images.reshape(len(images), -1)), None))
 
 
 def classifier(name: str, train: Source, test: Source | None, cache: Cache, weights) -> Extractor:
@@ -73,7 +69,7 @@ def classifier(name: str, train: Source, test: Source | None, cache: Cache, weig
     network, accuracy = _trained(train, test, cache)
 
     def judge(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return tuple(network.predict(images, batch_size=_BATCH, verbose=0))
+        return tuple(network.predict(images, batch_size=BATCH_SIZE, verbose=0))
 
     return Extractor(f"{_short(name)}_cnn", judge, accuracy)
 
@@ -101,12 +97,11 @@ def inception(name: str, train: Source, test: Source | None, cache: Cache, weigh
             f"{_INCEPTION_FILE} with --inception-weights."
         ) from error
 
+    def features(images: np.ndarray) -> np.ndarray:
+        return network(to_float(to_size(images, _INCEPTION_SIZE, 3)), training=False).numpy()
+
     def judge(images: np.ndarray) -> tuple[np.ndarray, None]:
-        found = []
-        for start in range(0, len(images), 50):
-            large = to_size(images[start : start + 50], _INCEPTION_SIZE, 3).astype(np.float32)
-            found.append(network(large / 127.5 - 1.0, training=False).numpy())
-        return np.concatenate(found), None
+        return in_batches(features, images, batch_size=50), None
 
     return Extractor("inception", judge)
 
@@ -159,7 +154,7 @@ def _trained(train: Source, test: Source | None, cache: Cache) -> tuple[keras.Mo
         held_out = test.images, test.labels
     network, features = _network(train.sample_shape, train.num_classes)
     network.fit(images, labels, batch_size=128, epochs=_epochs(len(images)), verbose=0)
-    accuracy = float(network.evaluate(*held_out, batch_size=_BATCH, verbose=0)[1])
+    accuracy = float(network.evaluate(*held_out, batch_size=BATCH_SIZE, verbose=0)[1])
     both = keras.Model(network.input, [features, network.output])
     with kept_or_not(path):
         with replaced_file(path) as temporary:
@@ -206,9 +201,8 @@ def _stacked(train: Source, test: Source | None, cache: Cache) -> Extractor:
     network, accuracy = _trained(*digits, cache)
 
     def judge(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        parts = [
-            network.predict(images[..., c : c + 1], batch_size=_BATCH, verbose=0) for c in range(3)
-        ]
+        channels = (images[..., c : c + 1] for c in range(3))
+        parts = [network.predict(c, batch_size=BATCH_SIZE, verbose=0) for c in channels]
         (f, p), (g, q), (h, r) = parts
         products = np.einsum("ni,nj,nk->nijk", p, q, r).reshape(len(images), -1)
         return np.concatenate([f, g, h], axis=1), products

@@ -77,7 +77,8 @@ def held_out_gap(
             f"A held-out discriminator needs {_LEAST * packing} samples of either kind. "
             f"Received: {len(real)} and {len(fake)}."
         )
-    arrays = [_packed(images, count, packing) for images in (real, fake)]
+    taken = count * packing
+    arrays = [batches.packed(as_float(one[:taken]), packing).numpy() for one in (real, fake)]
     first, second = count * 5 // 7, count * 6 // 7
     parts = [slice(0, first), slice(first, second), slice(second, count)]
     fresh = _fresh(discriminator, seed)
@@ -99,10 +100,6 @@ def held_out_gap(
     logits = fresh.predict(inputs, batch_size=_BATCH, verbose=0)
     value = float(value_function(logits[is_real[:, 0] == 1], logits[is_real[:, 0] == 0]))
     return Gap(value)
-
-
-def _packed(images: np.ndarray, count: int, packing: int) -> np.ndarray:
-    return batches.packed(as_float(images[: count * packing]), packing).numpy()
 
 
 def _task(arrays, labels, part: slice, seed: int):

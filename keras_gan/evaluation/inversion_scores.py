@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from keras_gan.utils.pixels import to_unit
+
 _LEAST_MSE = 1e-10  # 100 dB: what is equal has no PSNR
 _FILTER = 11  # pixels that SSIM's window is wide, at most
 
@@ -33,5 +35,5 @@ def ssim(images: np.ndarray, originals: np.ndarray) -> np.ndarray:
     smaller ones.
     """
     size = min(_FILTER, *images.shape[1:3])
-    both = (tf.constant((np.clip(a, -1, 1) + 1.0) / 2.0, tf.float32) for a in (images, originals))
+    both = (tf.constant(to_unit(np.clip(a, -1, 1)), tf.float32) for a in (images, originals))
     return tf.image.ssim(*both, max_val=1.0, filter_size=size).numpy()

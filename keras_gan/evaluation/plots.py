@@ -8,24 +8,33 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from keras_gan.games.losses import OPTIMAL_VALUE
+from keras_gan.games import reports
+from keras_gan.games.base import AdversarialModel
 
-#: Panels of the curves: title -> metrics drawn in it.
+#: Panels that every game has: title -> what the names of the metrics in it begin with.
 _PANELS = {
-    "V(D,G)": ("V(D,G)", "held_out/V(D,G)"),
-    "D(x), D(G(z))": ("D(x)", "D(G(z))"),
-    "losses": ("loss/discriminator", "loss/generator"),
-    "gradient norms": ("gradient_norm/discriminator", "gradient_norm/generator"),
+    "losses": ("loss/",),
+    "gradient norms": ("gradient_norm/",),
     "energy distance": ("online/energy_distance",),
     "spread over the data's": ("online/spread", "online/nearest"),
 }
 
 
-def curves(rows: Sequence[Mapping[str, float | None]]) -> Figure | None:
-    """The course of training from the rows of metrics.jsonl; None where there are none."""
+def curves(rows: Sequence[Mapping[str, float | None]], model: AdversarialModel) -> Figure | None:
+    """Draw the course of training.
+
+    Args:
+        rows: of metrics.jsonl.
+        model: whose headline has panels, with its optima.
+
+    Returns:
+        The figure; None without rows.
+    """
+    logged = dict.fromkeys(name for row in rows for name in row)
+    headline, optima = reports.charts(model), model.optima
     panels = {
-        title: [name for name in names if any(name in row for row in rows)]
-        for title, names in _PANELS.items()
+        title: [name for start in starts for name in logged if name.startswith(start)]
+        for title, starts in {**headline, **_PANELS}.items()
     }
     panels = {title: names for title, names in panels.items() if names}
     if not panels:
@@ -36,8 +45,8 @@ def curves(rows: Sequence[Mapping[str, float | None]]) -> Figure | None:
     for ax, (title, names) in zip(axes, panels.items(), strict=False):
         for name in names:
             _curve(ax, rows, name)
-        if title == "V(D,G)":
-            ax.axhline(OPTIMAL_VALUE, color="black", linestyle=":", label="-log 4")
+            if name in optima:
+                ax.axhline(optima[name], color="black", linestyle=":", label="optimum")
         ax.set_title(title, fontsize="medium")
         ax.legend(fontsize="x-small")
     for ax in axes[len(panels) :]:

@@ -20,22 +20,23 @@ from matplotlib.figure import Figure
 from keras_gan.data import Source
 from keras_gan.data.few_labels import balanced_rows
 from keras_gan.evaluation.protocol import FOLDER
-from keras_gan.games import building, players
+from keras_gan.games import players, recipes
+from keras_gan.networks import private_keras
 from keras_gan.networks.layers import Maxout, Recomputed
 from keras_gan.runs import Run
+from keras_gan.utils.batching import in_batches
 from keras_gan.utils.errors import ConfigError, EvaluationError, RunError
 from keras_gan.utils.files import write_text
-from keras_gan.utils.pixels import as_float
+from keras_gan.utils.pixels import as_float, to_float
 
 ALL = 0  # of the labels
 COUNTS = (10, 100, 1000, ALL)
 FEATURES = ("pixels", "untrained", "discriminator")
 
-_BATCH = 500
 _GRID = 4  # places a side to which maps are pooled
-_STRENGTHS = 10.0 ** np.arange(-5, 1)  # scikit-learn's C, for `_CHOSEN_ON` labels at most
+STRENGTHS = 10.0 ** np.arange(-5, 1)  # scikit-learn's C, for `_CHOSEN_ON` labels at most
 _FOLDS, _CHOSEN_ON = 3, 5_000
-_FEW_STRENGTH = 1e-2  # where a fold would have no label of some class
+FEW_STRENGTH = 1e-2  # where a fold would have no label of some class
 
 #: Layers whose outputs are what D has made of an image by then.
 _HIDDEN = (layers.Activation, layers.ReLU, layers.LeakyReLU, Maxout, Recomputed, keras.Model)
@@ -74,9 +75,8 @@ def extractor(discriminator: keras.Model) -> keras.Model:
         ConfigError: a discriminator whose hidden layers see the label.
     """
     images = players.named_inputs(discriminator)["images"]
-    # Of a block that is a model, `output` would be the tensor within it.
     hidden = [
-        layer._inbound_nodes[0].outputs[0]
+        private_keras.first_output(layer)
         for layer in discriminator.layers
         if isinstance(layer, _HIDDEN)
     ]
@@ -86,8 +86,8 @@ def extractor(discriminator: keras.Model) -> keras.Model:
     except ValueError as error:  # Keras: they can't be reached from the images alone
         raise ConfigError(
             "The hidden layers of this run's discriminator see the label, so their features "
-            "would tell it: probe a run without labels, or with network.conditioning "
-            "projection or classifier."
+            "would tell it: probe a run without labels, of the game acgan, or with "
+            "network.conditioning=projection."
         ) from error
 
 
@@ -125,13 +125,13 @@ def probe(
     """
     _check(train, test, counts)
     results = []
-    for name, network in _networks(run).items():
+    for name, network in networks_of(run).items():
         progress(f"features: {name}")
-        arrays = _standardised(*(_features(network, s.images) for s in (train, test)))
+        arrays = _standardised(*(features_of(network, s.images) for s in (train, test)))
         for count in counts:
             progress(f"{name}, {count or 'all'} labels")
             found = [
-                _accuracy(*arrays, train.labels, test.labels, rows)
+                accuracy_of(*arrays, train.labels, test.labels, rows)
                 for rows in _draws(train.labels, count, draws, seed)
             ]
             results.append(Result(name, count, *zip(*found, strict=True)))
@@ -154,30 +154,26 @@ def _check(train: Source, test: Source | None, counts: Sequence[int]) -> None:
             )
 
 
-def _networks(run: Run) -> dict[str, keras.Model | None]:
-    """{kind of features: what makes them; None for pixels}."""
-    seen = tuple(players.named_inputs(run.gan.discriminator)["images"].shape[1:])
-    if seen != run.sample_shape:
+def networks_of(run: Run) -> dict[str, keras.Model | None]:
+    """Return {kind of features: the network that makes them, None for pixels}."""
+    taken = tuple(players.named_inputs(run.gan.discriminator)["images"].shape[1:])
+    if taken != run.sample_shape:
         raise ConfigError(
-            f"The discriminator of {run.path} does not see images by themselves, but several at "
-            "once or with a latent: probe a run without network.encoder, and training.packing=1."
+            f"The discriminator of {run.path} takes several images at once, or a latent beside "
+            "them. Probe a run of another game than bigan, with game.packing=1."
         )
     trained = extractor(run.gan.discriminator)
     keras.utils.set_random_seed(run.config.seed)  # the very weights that training began with
-    fresh = building.build_gan(
-        run.config, run.sample_shape, run.num_classes, precision="float32"
-    ).discriminator
+    fresh = recipes.build(run.config, run.data_spec(), precision="float32").discriminator
     return dict(zip(FEATURES, (None, extractor(fresh), trained), strict=True))
 
 
-def _features(network: keras.Model | None, images: np.ndarray) -> np.ndarray:
-    """float32 (n, d)."""
-    parts = []
-    for start in range(0, len(images), _BATCH):
-        batch = as_float(images[start : start + _BATCH])
-        made = batch if network is None else network(batch, training=False)
-        parts.append(np.asarray(made, np.float32).reshape(len(made), -1))
-    return np.concatenate(parts)
+def features_of(network: keras.Model | None, images: np.ndarray) -> np.ndarray:
+    """Return the features of uint8 or float images (n, ...), float32 (n, d)."""
+    if network is None:
+        return to_float(images.reshape(len(images), -1))
+    made = in_batches(lambda rows: network(as_float(rows), training=False), images)
+    return made.astype(np.float32, copy=False).reshape(len(images), -1)
 
 
 def _standardised(train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -196,8 +192,8 @@ def _draws(labels: np.ndarray, count: int, draws: int, seed: int) -> list[np.nda
     return [balanced_rows(labels, count, seed + draw) for draw in range(draws)]
 
 
-def _accuracy(train, test, train_labels, test_labels, rows) -> tuple[float, float]:
-    """(share of test images whose class is told, the strength that was chosen)."""
+def accuracy_of(train, test, train_labels, test_labels, rows) -> tuple[float, float]:
+    """Return (the share of test images that are classified correctly, the strength chosen)."""
     features, labels = train[rows], train_labels[rows]
     strength = _strength(features, labels)
     return float(_fitted(features, labels, strength).score(test, test_labels)), strength
@@ -208,7 +204,7 @@ def _strength(features: np.ndarray, labels: np.ndarray) -> float:
     from sklearn.model_selection import StratifiedKFold
 
     if np.unique(labels, return_counts=True)[1].min() < _FOLDS:
-        return _FEW_STRENGTH
+        return FEW_STRENGTH
     rows = balanced_rows(labels, min(len(labels), _CHOSEN_ON), seed=0)
     folds = list(StratifiedKFold(_FOLDS, shuffle=True, random_state=0).split(rows, labels[rows]))
 
@@ -223,7 +219,7 @@ def _strength(features: np.ndarray, labels: np.ndarray) -> float:
             ]
         )
 
-    best = max(_STRENGTHS, key=score)
+    best = max(STRENGTHS, key=score)
     # scikit-learn sums the losses over rows, so that C per row is what was chosen.
     return float(best * len(rows) / len(labels))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import functools
@@ -28,10 +29,11 @@ from keras_gan.evaluation.metrics import (
 )
 from keras_gan.games import players
 from keras_gan.runs import Run, sampling
-from keras_gan.runs.logs import RowWriter, finite_or_null
-from keras_gan.utils import image_grids
+from keras_gan.runs.logs import MetricsLog, finite_or_null
 from keras_gan.utils.errors import ConfigError, EvaluationError, RunError, SplitError, suggestion
 from keras_gan.utils.files import write_text
+from keras_gan.utils.labels import VectorLabels
+from keras_gan.utils.pixels import to_uint8
 
 FOLDER, FIGURES = "evaluation", "evaluation.json"
 _MOST = 2**28  # bytes of images that are looked at, of those that do not stay in memory
@@ -171,9 +173,8 @@ def write(evaluation: Evaluation) -> Path:
     values = {f"evaluation/{figure.name}": figure.value for figure in evaluation.figures}
     try:
         write_text(folder / FIGURES, json.dumps(told, indent=1, allow_nan=False))
-        rows = RowWriter(run.path)
-        rows.write(int(evaluation.origin["iteration"]), values)
-        rows.close()
+        with contextlib.closing(MetricsLog(run.path)) as log:
+            log.write(int(evaluation.origin["iteration"]), values)
     except OSError as error:
         raise RunError(f"Can't write {folder}: {error.strerror or error}.") from error
     return folder / FIGURES
@@ -211,7 +212,7 @@ def _drawn(
         )
     return Evidence(
         samples=samples,
-        images=image_grids.to_uint8(samples) if train.is_image else samples,
+        images=to_uint8(samples) if train.is_image else samples,
         labels=None if labels is None or labels.ndim == 2 else drawn["labels"],
         train=train,
         test=test,
@@ -219,7 +220,7 @@ def _drawn(
         cache=Cache(train, test),
         against=protocol.against,
         seen=seen,
-        classify=_classifier(run) if train.class_names == run.class_names else None,
+        classify=_classifier(run) if train.label_spec == run.labels else None,
     )
 
 
@@ -228,16 +229,14 @@ def _classifier(run: Run) -> Callable[[np.ndarray], np.ndarray] | None:
     network = run.gan.averaged("discriminator")
     if "class_logits" not in players.named_outputs(players.output_of(network)):
         return None
-    return functools.partial(sampling.told_classes, network)
+    return functools.partial(sampling.predicted_classes, network)
 
 
 def _labels(run: Run, seen: Source, protocol: Protocol) -> np.ndarray | None:
     """Labels to be asked for in the data's shares; None, all in turn, where nobody knows them."""
-    if not run.conditional or seen.class_names != run.class_names:
+    if not run.gan.labels or seen.label_spec != run.labels:
         return None
-    if run.condition_dim is not None:
-        if seen.condition_dim != run.condition_dim:
-            return None
+    if isinstance(run.labels, VectorLabels):
         return np.random.default_rng(protocol.seed).permutation(seen.labels)
     # Evenly spaced in sorted order, so that shares are exact to one sample.
     spaced = np.linspace(0, seen.num_samples - 1, protocol.count).round().astype(int)

@@ -35,7 +35,7 @@ def write(evaluation: Evaluation) -> Path:
     folder = evaluation.run.path / FOLDER
     images = _pictures(evaluation)
     sections = [_origin(evaluation), _warnings(evaluation), _numbers(evaluation.figures)]
-    sections.append(_classes(evaluation.figures))
+    sections.append(class_table(evaluation.figures))
     for name, (title, text, picture) in images.items():
         save(folder / f"{name}.png", picture)
         sections.append(f"<h2>{title}</h2><p class=note>{text}</p>{_embedded(picture, title)}")
@@ -87,7 +87,7 @@ def _pictures(evaluation: Evaluation) -> dict[str, tuple[str, str, np.ndarray | 
     """{file: (title, what it shows, picture)}."""
     evidence, found = evaluation.evidence, {}
     found["samples"] = ("Samples", "Drawn by seed, not selected.", _samples(evidence, _GRID))
-    curves = plots.curves(evaluation.run.metrics())
+    curves = plots.curves(evaluation.run.metrics(), evaluation.run.gan)
     if curves is not None:
         text = "Means over a call. V(D,G) of the held-out discriminator is the honest one."
         found["curves"] = ("Training", text, curves)
@@ -179,8 +179,8 @@ def _numbers(figures: Sequence[Figure]) -> str:
     return f"<h2>Figures</h2><table>{head}{''.join(rows)}</table>"
 
 
-def _classes(figures: Sequence[Figure]) -> str:
-    """A row a class, of the figures that are known for each; nothing where there are none."""
+def class_table(figures: Sequence[Figure]) -> str:
+    """Return HTML with a row per class of the figures that have values per class, or nothing."""
     known = [f for f in figures if f.by_class]
     if not known:
         return ""

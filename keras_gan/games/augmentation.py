@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 import tensorflow as tf
 
 from keras_gan.utils.checks import shown
-from keras_gan.utils.errors import ConfigError, suggestion
+from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.registry import Registry
 
 
 def check(flip: bool, policies: Sequence[str], sample_shape: tuple[int, ...] | None = None) -> None:
@@ -22,11 +23,8 @@ def check(flip: bool, policies: Sequence[str], sample_shape: tuple[int, ...] | N
         flip, policies: as GAN's `flip` and `augment`.
         sample_shape: of one sample, where it is known.
     """
-    if isinstance(policies, str):
-        raise ConfigError(f"`augment` should be a list of names. Received: {shown(policies)}.")
     for name in policies:
-        if name not in POLICIES:
-            raise ConfigError(f"There is no augmentation `{name}`.{suggestion(name, POLICIES)}")
+        POLICIES[name]
     if len(set(policies)) < len(policies):
         raise ConfigError(f"`augment` should name each policy once. Received: {shown(policies)}.")
     if (flip or policies) and sample_shape is not None and len(sample_shape) != 3:
@@ -147,11 +145,14 @@ def cutout(images: tf.Tensor, draws: tf.Tensor) -> tf.Tensor:
 
 #: (images, draws) -> images, and how many uniform numbers it takes an image; applied in
 #: this order, which is the authors'.
-POLICIES: dict[str, tuple[Callable[[tf.Tensor, tf.Tensor], tf.Tensor], int]] = {
-    "color": (color, 3),
-    "translation": (translation, 2),
-    "cutout": (cutout, 2),
-}
+POLICIES: Registry[tuple[Callable[[tf.Tensor, tf.Tensor], tf.Tensor], int]] = Registry(
+    "augmentation",
+    {
+        "color": (color, 3),
+        "translation": (translation, 2),
+        "cutout": (cutout, 2),
+    },
+)
 
 
 def _whole(draws: tf.Tensor, count: int) -> tf.Tensor:

@@ -12,8 +12,11 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import keras
+import numpy as np
 
 from keras_gan.games import ema, optimizers
+from keras_gan.games.endpoints import Endpoint
+from keras_gan.games.options import Options
 from keras_gan.utils.errors import ConfigError
 
 
@@ -38,8 +41,9 @@ class AdversarialModel(keras.Model):
     Args:
         networks: Keras models by name. Each becomes an attribute of that name, under which
             Keras saves its weights.
-        ema_decays: decay in [0, 1) of a moving average of the weights and buffers, by the
-            network's name; 0 for none. The average is the attribute `<name>_ema`, or None.
+        options: of the game. Its `ema_decays` are those of moving averages of the weights and
+            buffers, by the network's name; 0 for none. The average is the attribute
+            `<name>_ema`, or None.
         accumulation_steps: parts of a minibatch whose gradients make one update.
         seed: of all random numbers, which are functions of (seed, iteration, stream, use).
         name: of the model.
@@ -51,7 +55,7 @@ class AdversarialModel(keras.Model):
             `engine.programs`).
 
     Raises:
-        ConfigError: a decay outside [0, 1), or `accumulation_steps` below 1.
+        ConfigError: `accumulation_steps` below 1.
     """
 
     players: ClassVar[Mapping[str, tuple[str, ...]]] = {
@@ -62,8 +66,8 @@ class AdversarialModel(keras.Model):
     def __init__(
         self,
         networks: Mapping[str, keras.Model],
+        options: Options,
         *,
-        ema_decays: Mapping[str, float],
         accumulation_steps: int = 1,
         seed: int = 0,
         name: str,
@@ -71,20 +75,16 @@ class AdversarialModel(keras.Model):
         super().__init__(name=name, dtype="float32")
         if accumulation_steps < 1:
             raise ConfigError(
-                f"`accumulation_steps` should be at least 1. Received: {accumulation_steps}."
+                "`gradient_accumulation_steps` should be at least 1. "
+                f"Received: {accumulation_steps}."
             )
-        for network, decay in ema_decays.items():
-            if not 0 <= decay < 1:
-                raise ConfigError(
-                    f"`ema_decay` of the {network} should lie in [0, 1). Received: {decay}."
-                )
+        self.options = options
         self.accumulation_steps = accumulation_steps
-        self.ema_decays = dict(ema_decays)
         self.seed = seed
         self.jit_gradients = False
         for role, network in networks.items():
             setattr(self, role, network)
-            copied = ema_decays.get(role)
+            copied = options.ema_decays.get(role)
             setattr(self, f"{role}_ema", ema.copy_of(network) if copied else None)
         self.network_names = tuple(networks)
         self.iteration = self.add_weight(
@@ -103,6 +103,10 @@ class AdversarialModel(keras.Model):
         average = getattr(self, f"{name}_ema")
         return getattr(self, name) if average is None else average
 
+    def networks(self) -> dict[str, keras.Model]:
+        """Return the networks by name. (A method, for the same reason.)"""
+        return {name: getattr(self, name) for name in self.network_names}
+
     def networks_of(self, player: str) -> list[keras.Model]:
         """Return a player's networks."""
         return [getattr(self, name) for name in self.players[player]]
@@ -113,12 +117,14 @@ class AdversarialModel(keras.Model):
 
     def optimizer_of(self, player: str) -> keras.optimizers.Optimizer:
         """Return a player's optimizer, loss-scaled where it computes in float16."""
+        if not self._means:
+            raise ConfigError(f"Compile the {type(self).__name__} before it is trained.")
         return getattr(self, f"{player}_optimizer")
 
     @property
     def averages(self) -> list[tuple[str, float]]:
         """(network's name, decay) of all moving averages."""
-        return [(name, decay) for name, decay in self.ema_decays.items() if decay]
+        return [(name, decay) for name, decay in self.options.ema_decays.items() if decay]
 
     @property
     def moving_state(self) -> list[keras.Variable]:
@@ -151,10 +157,49 @@ class AdversarialModel(keras.Model):
 
     # ---------------------------------------------------------------- what is logged
 
+    def endpoints(self, averaged: bool = True) -> dict[str, Endpoint]:
+        """Return what the trained model can be asked for, by name; the first is the main one.
+
+        Args:
+            averaged: whether of the moving averages, where there are any.
+        """
+        raise NotImplementedError
+
+    def preview(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return a picture of what the model does, uint8 (height, width, channels).
+
+        Args:
+            batch: arrays (n, ...) by `fields`, always the same in one training.
+        """
+        raise NotImplementedError
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the fields of a batch, in the order of a tuple's."""
+        raise NotImplementedError
+
     @property
     def log_names(self) -> list[str]:
         """Names of all that a training step logs, in the order in which they are shown."""
         raise NotImplementedError
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        """Names of the few logs that progress shows, in their order."""
+        return tuple(self.log_names[:1])
+
+    @property
+    def optima(self) -> dict[str, float]:
+        """Values that logs have at the game's equilibrium, by name; charts draw them as lines."""
+        return {}
+
+    def diagnose(self, logs: Mapping[str, float]) -> str | None:
+        """Return what is wrong with a training that has these logs and what may help, or None.
+
+        Args:
+            logs: means over some training steps, by `log_names`.
+        """
+        return None
 
     @property
     def metrics(self) -> list[keras.metrics.Metric]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.labels import LabelSpec, VectorLabels
 from keras_gan.utils.pixels import as_float
 
 
@@ -48,65 +50,98 @@ def unpacked(images: tf.Tensor, packing: int) -> tf.Tensor:
     return tf.reshape(samples, [-1, *samples.shape[2:]])
 
 
+def fields_of(data: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Return what Keras hands over as a dict of a game's fields.
+
+    Args:
+        data: a dict, a tuple in the order of `names`, or the first field alone.
+        names: of the fields that the game needs; others are left out.
+
+    Raises:
+        ConfigError: a field is missing.
+    """
+    if not isinstance(data, Mapping):
+        values = data if isinstance(data, tuple | list) else (data,)
+        if len(values) > 2:
+            raise ConfigError(
+                "A game takes no sample weights: give it images, or (images, labels)."
+            )
+        data = dict(zip(names, values, strict=False))
+    missing = [name for name in names if data.get(name) is None]
+    nested = [name for name in names if isinstance(data.get(name), tuple | list)]
+    if missing or nested:
+        raise ConfigError(
+            f"A batch should be a dict of {', '.join(names)}, or a tuple in this order. "
+            f"Received: {', '.join(data)}{' (nested)' if nested else ''}."
+        )
+    return {name: data[name] for name in names}
+
+
 def minibatches(
-    data: Any,
+    fields: Mapping[str, Any],
     count: int,
     multiple: int,
     sample_shape: tuple[int, ...],
-    uses_labels: bool,
-    condition_dim: int | None = None,
-) -> list[tuple[tf.Tensor, tf.Tensor | None]]:
-    """Splits what Keras hands over into minibatches.
+    labels: LabelSpec,
+) -> list[dict[str, tf.Tensor | None]]:
+    """Split a batch into minibatches.
 
     Args:
-        data: images (count * m, *sample_shape), float in [-1, 1] or uint8, or (images, labels).
+        fields: `images` (count * m, *sample_shape), float in [-1, 1] or uint8, and perhaps
+            `labels`.
         count: minibatches, the paper's k.
-        multiple: what m has to be a multiple of: images seen at once, times parts.
+        multiple: what m has to be a multiple of: images that D has at once, times parts.
         sample_shape: of one image, as the generator makes it.
-        uses_labels: whether labels are needed.
-        condition_dim: their size, where they are vectors.
+        labels: what they are; ids where there are none.
 
     Returns:
-        [(float32 images (m, ...), labels or None), ...]: int32 (m,), or float32
-        (m, condition_dim).
+        [{`images` float32 (m, ...), `labels` int32 (m,), float32 (m, size) or None}, ...].
 
     Raises:
         ConfigError: anything else.
     """
-    images, labels = data if isinstance(data, tuple | list) else (data, None)
-    if isinstance(images, tuple | list) or images is None:
-        raise ConfigError("A batch should be `images` or `(images, labels)`.")
-    if uses_labels and labels is None:
-        raise ConfigError("This GAN is conditional, or has a classifier: give it (images, labels).")
+    images = tf.convert_to_tensor(fields["images"])
+    if not (images.dtype.is_floating or images.dtype == tf.uint8):
+        raise ConfigError(
+            f"Images should be uint8 or float in [-1, 1]. Received: {images.dtype.name}."
+        )
     images = as_float(images)
     if not images.shape[1:].is_compatible_with(sample_shape):
         raise ConfigError(
             f"Images should be of shape (batch, {', '.join(map(str, sample_shape))}), as the "
             f"generator makes them. Received: {tuple(images.shape)}."
         )
+    images = tf.ensure_shape(images, (None, *sample_shape))
     rows, size = count * multiple, images.shape[0]
     advice = (
-        f"A batch should hold discriminator_steps * m images, a multiple of {rows} "
-        f"(discriminator_steps={count}, packing x accumulate={multiple})"
+        f"A batch should hold {count} minibatches of images (discriminator_steps), a multiple of "
+        f"{rows} (packing x gradient_accumulation_steps = {multiple})"
     )
     if size is not None and size % rows:
         raise ConfigError(f"{advice}. Received: {size}.")
     if rows > 1 and size is None:
-        tf.debugging.assert_equal(tf.shape(images)[0] % rows, 0, advice)
-    if not uses_labels:
-        return [(minibatch, None) for minibatch in split(images, count)]
-    labels = _as_labels(labels, condition_dim)
-    return list(zip(split(images, count), split(labels, count), strict=True))
+        check = tf.debugging.assert_equal(tf.shape(images)[0] % rows, 0, advice)
+        with tf.control_dependencies([] if check is None else [check]):
+            images = tf.identity(images)
+    cut = {"images": split(images, count), "labels": [None] * count}
+    if "labels" in fields:
+        cut["labels"] = split(_as_labels(fields["labels"], labels), count)
+    return [dict(zip(cut, values, strict=True)) for values in zip(*cut.values(), strict=True)]
 
 
-def _as_labels(labels: Any, condition_dim: int | None) -> tf.Tensor:
-    """int32 (n,) ids, or float32 (n, condition_dim) vectors."""
-    if condition_dim is None:
+def _as_labels(labels: Any, spec: LabelSpec) -> tf.Tensor:
+    """Return int32 (n,) ids, or float32 (n, size) vectors."""
+    if not isinstance(spec, VectorLabels):
+        labels = tf.convert_to_tensor(labels)
+        if labels.shape.rank not in (None, 1) and labels.shape[1:] != (1,):
+            raise ConfigError(
+                f"Labels should be ids of shape (batch,). Received: {tuple(labels.shape)}."
+            )
         return tf.cast(tf.reshape(labels, [-1]), tf.int32)
     labels = tf.cast(labels, tf.float32)
-    if labels.shape.rank != 2 or labels.shape[-1] not in (condition_dim, None):
+    if labels.shape.rank != 2 or labels.shape[-1] not in (spec.size, None):
         raise ConfigError(
-            f"Labels should be vectors of shape (batch, {condition_dim}). "
+            f"Labels should be vectors of shape (batch, {spec.size}). "
             f"Received: {tuple(labels.shape)}."
         )
     return labels

@@ -1,4 +1,4 @@
-"""The averaged generator: a network of its own that follows the trained one."""
+"""Moving averages: networks of their own that follow trained ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 
 def copy_of(network: keras.Model) -> keras.Model:
-    """A network of the same layers and the same weights."""
+    """Return a network of the same layers and the same weights."""
     copy = keras.models.clone_model(network)
     copy.set_weights(network.get_weights())
     return copy

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+import copy
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from keras_gan.games import augmentation, batches, latents, losses, players, reports
+from keras_gan.games import augmentation, batches, latents, losses, players, previews, reports
 from keras_gan.games import regularizers as regularizers_module
 from keras_gan.games.base import AdversarialModel, Terms
 from keras_gan.games.discriminator_inputs import DiscriminatorInputs
+from keras_gan.games.endpoints import Endpoint, LatentSpec, SampleSpec
+from keras_gan.games.options import GANNetworks, GANOptions
 from keras_gan.games.step import Forward, TrainStep
 from keras_gan.networks.layers import activations_kept
+from keras_gan.utils import labels as label_specs
 from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.labels import LabelSpec
+from keras_gan.utils.pixels import as_float
+from keras_gan.utils.registry import call
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -23,140 +32,73 @@ class GAN(AdversarialModel):
 
     Args:
         generator: `latent` (batch, latent_dim) (, `labels`: int (batch,) or float (batch,
-            condition_dim)) -> images.
+            size)) -> images.
         discriminator: `images` (, `labels`) -> logits, or a dict of `logits` and what
-            auxiliary losses need: `class_logits` (batch, classes), `features` (batch, ...).
-        encoder: of a subclass whose generator's player trains one (`bigan.BiGAN`).
-        latent_distribution: a name of `latents.DISTRIBUTIONS`, all of unit variance.
-        discriminator_steps: updates of D in a training step, the paper's k; each has
-            fresh real images and fresh latents.
-        updates: `alternating`, or `simultaneous`: G's gradient is taken before
-            the step's last update of D is made.
-        packing: how many images D has at once (PacGAN); D's input has that many
-            times the channels.
-        instance_noise: stddev of Gaussian noise on all of D's inputs (Sonderby 2017).
-        instance_noise_steps: training steps over which that stddev falls linearly to 0.
-        flip: mirror half of the real images, left to right.
-        augment: names of `augmentation.POLICIES`, by which all of D's images are changed
-            at random (DiffAugment, Zhao 2020).
-        accumulate: parts into which a minibatch is cut, one after the other, to need
-            less memory; their gradients are averaged and make one update.
-        ema_decay: of the moving average of G's weights and buffers; 0 for none.
-        discriminator_ema_decay: the same of D, for the classes that it predicts.
+            subclasses need: `class_logits` (batch, classes), `features` (batch, ...).
+        labels: what G's labels are, with the names of classes; by default ids without names,
+            or vectors, as its input has them.
+        more: further networks of a subclass, by name.
+        gradient_accumulation_steps: parts into which a minibatch is cut, one after the other,
+            to need less memory; their gradients are averaged and make one update.
         seed: of latents, noise, augmentation and dropout, which are functions of
             (seed, iteration, stream, use) alone.
+        name: of the model.
+        **options: the attributes of `Options`.
 
     Calling the model turns latents (or a dict of `latent` and `labels`) into
     images with the averaged generator. `fit` takes images, float in [-1, 1] or
     uint8, or (images, labels); a batch holds discriminator_steps * m images.
 
     Raises:
-        ConfigError: settings that do not fit the networks.
+        ConfigError: options that do not exist or do not fit the networks.
 
     Source: Goodfellow 2014, Algorithm 1; Mirza and Osindero 2014 for labels.
     """
 
-    #: The arguments beside the networks, as a saved model keeps them.
-    settings: ClassVar[tuple[str, ...]] = (
-        "latent_distribution",
-        "discriminator_steps",
-        "updates",
-        "packing",
-        "instance_noise",
-        "instance_noise_steps",
-        "flip",
-        "augment",
-        "accumulate",
-        "ema_decay",
-        "discriminator_ema_decay",
-        "seed",
-        "name",
-    )
+    Options = GANOptions
+    Networks = GANNetworks
     #: Whether D predicts classes.
     has_classifier = False
-    #: A game without an encoder has none to ask for; `bigan.BiGAN` has one.
-    encoder: keras.Model | None = None
-    encoder_ema: keras.Model | None = None
 
     def __init__(
         self,
         generator: keras.Model,
         discriminator: keras.Model,
         *,
-        encoder: keras.Model | None = None,
-        latent_distribution: str = "normal",
-        discriminator_steps: int = 1,
-        updates: Literal["alternating", "simultaneous"] = "alternating",
-        packing: int = 1,
-        instance_noise: float = 0.0,
-        instance_noise_steps: int | None = None,
-        flip: bool = False,
-        augment: Sequence[str] = (),
-        accumulate: int = 1,
-        ema_decay: float = 0.999,
-        discriminator_ema_decay: float = 0.0,
+        labels: LabelSpec | None = None,
+        more: Mapping[str, keras.Model] | None = None,
+        gradient_accumulation_steps: int = 1,
         seed: int = 0,
         name: str = "gan",
+        **options: Any,
     ):
-        players.check_settings(
-            ema_decay=ema_decay,
-            discriminator_ema_decay=discriminator_ema_decay,
-            updates=updates,
-            discriminator_steps=discriminator_steps,
-            packing=packing,
-            instance_noise=instance_noise,
-            instance_noise_steps=instance_noise_steps,
-            accumulate=accumulate,
-        )
-        latents.check_distribution(latent_distribution)
-        if encoder is not None and "encoder" not in self.players["generator"]:
-            raise ConfigError("A GAN has no encoder: make a BiGAN.")
-        players.check_networks(generator, discriminator, packing, encoder)
-        augmentation.check(flip, augment, generator.output_shape[1:])
-        networks = {"generator": generator, "discriminator": discriminator}
-        decays = {"generator": ema_decay, "discriminator": discriminator_ema_decay}
-        if encoder is not None:
-            networks["encoder"], decays["encoder"] = encoder, ema_decay
+        chosen = call(self.Options, "", options, type(self).__name__)
+        networks = {"generator": generator, "discriminator": discriminator, **(more or {})}
+        players.check_networks(networks, chosen.packing)
+        augmentation.check(chosen.flip, chosen.augment, generator.output_shape[1:])
         super().__init__(
-            networks, ema_decays=decays, accumulation_steps=accumulate, seed=seed, name=name
+            networks, chosen, accumulation_steps=gradient_accumulation_steps, seed=seed, name=name
         )
-        self.latent_distribution = latent_distribution
-        self.discriminator_steps = discriminator_steps
-        self.updates = updates
-        self.packing = packing
-        self.instance_noise = instance_noise
-        self.instance_noise_steps = instance_noise_steps
-        self.flip = flip
-        self.augment = tuple(augment)
-        self.accumulate = accumulate
-        self.ema_decay = ema_decay
-        self.discriminator_ema_decay = discriminator_ema_decay
         self.inputs_of_discriminator = DiscriminatorInputs(
-            packing, instance_noise, instance_noise_steps, self.augment
+            chosen.packing, chosen.instance_noise, chosen.instance_noise_steps, chosen.augment
         )
         inputs = players.named_inputs(generator)
         self.latent_dim = inputs["latent"].shape[-1]
-        self.conditional = "labels" in inputs
+        self.labels = players.labels_of(generator, labels)
         self.shows_labels = "labels" in players.named_inputs(discriminator)
         self._has_batch_statistics = players.has_batch_statistics(discriminator)
         # Builds the model: Keras saves no weights of one that was never called.
         self({n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in inputs.items()})
 
     @property
-    def condition_dim(self) -> int | None:
-        """The size of labels that are vectors; None where they are ids or there are none."""
-        labels = players.named_inputs(self.generator).get("labels")
-        return labels.shape[-1] if labels is not None and len(labels.shape) == 2 else None
-
-    @property
-    def uses_labels(self) -> bool:
-        """Whether a batch has to be (images, labels)."""
-        return self.conditional
+    def fields(self) -> tuple[str, ...]:
+        """The fields of a batch."""
+        return ("images", "labels") if self.labels else ("images",)
 
     def call(self, inputs, training=False):
         if not isinstance(inputs, Mapping):
             inputs = {"latent": inputs}
-        if self.conditional and "labels" not in inputs:
+        if self.labels and "labels" not in inputs:
             raise ConfigError("This GAN is conditional: call it with `latent` and `labels`.")
         return self.averaged("generator")(inputs, training=False)
 
@@ -164,8 +106,8 @@ class GAN(AdversarialModel):
         self,
         generator_optimizer: keras.optimizers.Optimizer | str = "adam",
         discriminator_optimizer: keras.optimizers.Optimizer | str = "adam",
-        objective: losses.Objective | str = "non_saturating",
-        penalties: Mapping[str, Mapping] | Iterable[regularizers_module.Penalty] = (),
+        loss: losses.AdversarialLoss | str = "non_saturating",
+        regularizers: Mapping[str, Mapping] | Iterable[regularizers_module.Regularizer] = (),
         jit_compile: bool | str = "auto",
         **kwargs: Any,
     ) -> None:
@@ -174,45 +116,61 @@ class GAN(AdversarialModel):
         Args:
             generator_optimizer, discriminator_optimizer: Keras optimizers or
                 names. Under `mixed_float16` each is given a loss scale of its own.
-            objective: an adversarial loss or its name in `losses.OBJECTIVES`.
-            penalties: `{"r1": {"weight": 0.1, "every": 4}}`, or `Penalty` objects.
+            loss: an adversarial loss or its name in `losses.LOSSES`.
+            regularizers: `{"r1": {"weight": 0.1, "every": 4}}`, or `Regularizer` objects.
             jit_compile: XLA for plain Keras `fit`: True, False or `auto`.
             **kwargs: Keras' `run_eagerly` and `steps_per_execution`.
         """
-        self.objective = losses.get(objective)
-        self.penalties = regularizers_module.get(penalties)
-        if self.conditional and not self.shows_labels and not self.has_classifier:
+        self.adversarial_loss = losses.get(loss)
+        self.regularizers = regularizers_module.get(regularizers)
+        if self.labels and not self.shows_labels and not self.has_classifier:
             raise ConfigError(
-                "G takes labels that D does not see: make an ACGAN, whose D has a classifier."
+                "G takes labels that D does not take: make an ACGAN, whose D has a classifier."
             )
         given = {"generator": generator_optimizer, "discriminator": discriminator_optimizer}
         self.compile_players(given, jit_compile=jit_compile, **kwargs)
 
     def get_config(self):
         return {
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            **{name: getattr(self, name) for name in self.settings},
+            **{role: keras.saving.serialize_keras_object(n) for role, n in self.networks().items()},
+            **dataclasses.asdict(self.options),
+            "labels": self.labels.facts(),
+            "gradient_accumulation_steps": self.accumulation_steps,
+            "seed": self.seed,
+            "name": self.name,
         }
 
     @classmethod
     def from_config(cls, config):
-        for role in ("generator", "discriminator", "encoder"):
-            if role in config:
-                config[role] = keras.saving.deserialize_keras_object(config[role])
-        return cls(**config)
+        config = copy.deepcopy(config)  # Keras empties what it builds from
+        for name, value in config.items():
+            if isinstance(value, Mapping) and "class_name" in value:
+                config[name] = keras.saving.deserialize_keras_object(value)
+        return cls(**{**config, "labels": label_specs.from_facts(config["labels"])})
 
     @property
     def log_names(self) -> list[str]:
         """The names of the compiled game's logs; none before `compile`."""
-        if getattr(self, "objective", None) is None:
+        if getattr(self, "adversarial_loss", None) is None:
             return []
-        return reports.names(self.objective, self.penalties, self.loss_names)
+        return reports.names(self.adversarial_loss, self.regularizers, self.loss_names)
 
     @property
     def loss_names(self) -> list[str]:
         """The names of what the players minimise, but for regularizers."""
         return ["adversarial/discriminator", "adversarial/generator"]
+
+    @property
+    def headline(self) -> tuple[str, ...]:
+        return reports.HEADLINE
+
+    @property
+    def optima(self) -> dict[str, float]:
+        """The optimum of V(D,G), and of the compiled loss's own value."""
+        return reports.optima(getattr(self, "adversarial_loss", None))
+
+    def diagnose(self, logs: Mapping[str, float]) -> str | None:
+        return reports.diagnose(self.adversarial_loss, logs)
 
     # ---------------------------------------------------------------- Algorithm 1
 
@@ -234,14 +192,14 @@ class GAN(AdversarialModel):
             step.update("discriminator", self.discriminator_terms, self.drawn(step, minibatch))
         drawn = self.drawn(step, last)
         discriminator = step.gradients("discriminator", self.discriminator_terms, drawn)
-        if self.updates == "alternating":
+        if self.options.updates == "alternating":
             step.apply(discriminator)
         drawn = self.drawn(step, last)
         generator = step.gradients("generator", self.generator_terms, drawn)
-        if self.updates == "simultaneous":
+        if self.options.updates == "simultaneous":
             step.apply(discriminator)
         step.apply(generator)
-        step.log(reports.of_logits(self.objective, *discriminator.rows))
+        step.log(reports.of_logits(self.adversarial_loss, *discriminator.rows))
         return step.finish()
 
     def discriminator_terms(self, forward: Forward, batch: Mapping[str, Any]) -> Terms:
@@ -253,8 +211,8 @@ class GAN(AdversarialModel):
         real, fake = self.discriminate_both(forward, real, fake, batch)
         losses = self.discriminator_losses(real, fake, batch)
         value = {}
-        if self.objective.value_name:
-            value[self.objective.value_name] = -losses["adversarial/discriminator"]
+        if self.adversarial_loss.value_name:
+            value[self.adversarial_loss.value_name] = -losses["adversarial/discriminator"]
         logits = real["logits"], fake["logits"]
         return Terms({**losses, **regularizers}, logits, value)
 
@@ -271,42 +229,67 @@ class GAN(AdversarialModel):
 
     def discriminator_losses(self, real: Any, fake: Any, batch: Mapping[str, Any]) -> dict:
         """Return what D minimises on its outputs of real and generated images, by name."""
-        loss = self.objective.discriminator_loss(real["logits"], fake["logits"])
+        loss = self.adversarial_loss.discriminator(real["logits"], fake["logits"])
         return {"adversarial/discriminator": loss}
 
     def generator_losses(self, real: Any, fake: Any, batch: Mapping[str, Any]) -> dict:
         """Return what G minimises; `real` is None where no loss `compares`."""
         real_logits = None if real is None else real["logits"]
-        loss = self.objective.generator_loss(real_logits, fake["logits"])
+        loss = self.adversarial_loss.generator(real_logits, fake["logits"])
         return {"adversarial/generator": loss}
 
     @property
     def compares(self) -> bool:
         """Whether the generator's losses need D's outputs of real images."""
-        return self.objective.uses_real_logits
+        return self.adversarial_loss.uses_real_logits
+
+    def endpoints(self, averaged: bool = True) -> dict[str, Endpoint]:
+        images = SampleSpec(self.generator.output_shape[1:])
+        inputs = {"latent": LatentSpec(self.latent_dim, self.options.latent_distribution)}
+        if self.labels:
+            inputs["labels"] = self.labels
+        generator = self.averaged("generator") if averaged else self.generator
+        return {"sample": Endpoint(generator, inputs, "images", images)}
+
+    def preview(self, batch: Mapping[str, np.ndarray]) -> np.ndarray:
+        return previews.of_samples(self.endpoints()["sample"], batch, self.seed)
+
+    @property
+    def discriminates_single_samples(self) -> bool:
+        """Whether D takes a sample alone: no pack, no latent, no label beside it."""
+        shape = tuple(players.named_inputs(self.discriminator)["images"].shape[1:])
+        return shape == tuple(self.generator.output_shape[1:]) and not self.shows_labels
+
+    def discriminator_images(self, images: Any, latent: Any = None) -> tf.Tensor:
+        """Return samples as D takes them outside training, float32; packs have still to be made.
+
+        Args:
+            images: (n, ...), float in [-1, 1] or uint8.
+            latent: float32 (n, latent_dim) of generated ones; None for real ones.
+        """
+        return as_float(images)
 
     # ---------------------------------------------------------------- what is drawn
 
-    def minibatches(self, step: TrainStep, data: Any) -> list[tuple[tf.Tensor, Any]]:
-        """Split a batch of k * m images into k minibatches [(images, labels), ...]."""
+    def minibatches(self, step: TrainStep, data: Any) -> list[dict[str, Any]]:
+        """Split a batch of k * m images into k minibatches {`images`, `labels`}."""
         found = batches.minibatches(
-            data,
-            self.discriminator_steps,
-            self.packing * self.accumulate,
+            batches.fields_of(data, self.fields),
+            self.options.minibatches,
+            self.options.multiple * self.accumulation_steps,
             self.generator.output_shape[1:],
-            self.uses_labels,
-            self.condition_dim,
+            self.labels,
         )
-        return [(self.flipped(step, images), labels) for images, labels in found]
+        return [{**batch, "images": self.flipped(step, batch["images"])} for batch in found]
 
-    def drawn(self, step: TrainStep, minibatch: tuple[tf.Tensor, Any]) -> dict[str, Any]:
+    def drawn(self, step: TrainStep, minibatch: Mapping[str, Any]) -> dict[str, Any]:
         """Return a minibatch with all that is drawn for its rows in one update."""
-        images, labels = minibatch
+        images = minibatch["images"]
         rows, shape = batches.rows_of(images), images.shape[1:]
         return {
-            "images": images,
-            "labels": labels,
+            **minibatch,
             "latent": self.latent(step, rows),
+            "between": step.uniform("between", rows, 1),
             "real": self.inputs_of_discriminator.draw(step, rows, shape),
             "fake": self.inputs_of_discriminator.draw(step, rows, shape),
         }
@@ -315,13 +298,14 @@ class GAN(AdversarialModel):
         """Draw z for each row, float32 (rows, latent_dim)."""
 
         def sample(count, seed):
-            return latents.sample(self.latent_distribution, (count, self.latent_dim), seed)
+            distribution = self.options.latent_distribution
+            return latents.sample(distribution, (count, self.latent_dim), seed)
 
         return step.draw("latent", sample, rows)
 
     def flipped(self, step: TrainStep, images: tf.Tensor) -> tf.Tensor:
         """Mirror half of the real images, where that is asked for."""
-        if not self.flip:
+        if not self.options.flip:
             return images
         return augmentation.flipped(images, step.uniform("flip", batches.rows_of(images), 1))
 
@@ -330,7 +314,7 @@ class GAN(AdversarialModel):
     def generate(self, forward: Forward, batch: Mapping[str, Any], detached: bool = False):
         """Return G(z) or G(z | y)."""
         inputs = {"latent": batch["latent"]}
-        if self.conditional:
+        if self.labels:
             inputs["labels"] = batch["labels"]
         return forward(self.generator, inputs, detached=detached)
 
@@ -370,16 +354,16 @@ class GAN(AdversarialModel):
 
     def regularization(self, forward, real, fake, batch) -> dict[str, tf.Tensor]:
         """Return the weighted regularizers by name; D's blocks keep their activations."""
-        draws = batch["real"]
 
-        def discriminator(images, labels):
-            outputs = self.discriminate(forward, images, labels, draws, update_state=False)
-            return outputs["logits"]
+        def value(regularizer):
+            own = forward.within(regularizer.name)  # lazy ones are left out in most steps
+
+            def discriminator(images, labels):
+                how = {"draws": batch["real"], "update_state": False}
+                return self.discriminate(own, images, labels, **how)["logits"]
+
+            points = batch["labels"], batches.packed(batch["between"], self.options.packing)[:, :1]
+            return regularizer(self.iteration, discriminator, real, fake, *points)
 
         with activations_kept():
-            return {
-                f"penalty/{penalty.name}": penalty(
-                    self.iteration, discriminator, real, fake, batch["labels"], forward.seed()
-                )
-                for penalty in self.penalties
-            }
+            return {f"regularizer/{r.name}": value(r) for r in self.regularizers}

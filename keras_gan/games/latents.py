@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan.utils import random
-from keras_gan.utils.errors import ConfigError, suggestion
+from keras_gan.utils.registry import Registry
 
 #: Half width of the uniform distribution with unit variance (Goodfellow 2014's
 #: published configuration: pylearn2's "uniform" noise).
@@ -33,20 +33,13 @@ def _rademacher(shape, seed):
     return 2.0 * tf.cast(coins, tf.float32) - 1.0
 
 
-DISTRIBUTIONS = {"normal": _normal, "uniform": _uniform, "rademacher": _rademacher}
-
-
-def check_distribution(name: str) -> str:
-    """Returns `name`, or raises ConfigError where there is no such distribution."""
-    if name not in DISTRIBUTIONS:
-        raise ConfigError(
-            f"There is no latent distribution `{name}`.{suggestion(name, DISTRIBUTIONS)}"
-        )
-    return name
+DISTRIBUTIONS = Registry(
+    "latent distribution", {"normal": _normal, "uniform": _uniform, "rademacher": _rademacher}
+)
 
 
 def sample(distribution: str, shape, seed) -> tf.Tensor:
-    """Draws latents: float32 `shape`, zero mean, unit variance, a function of `seed` (2,)."""
+    """Draw latents: float32 `shape`, zero mean, unit variance, a function of `seed` (2,)."""
     return DISTRIBUTIONS[distribution](shape, seed)
 
 

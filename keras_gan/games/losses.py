@@ -1,22 +1,22 @@
-"""The games: what the discriminator and the generator minimise.
+"""Adversarial losses: what the discriminator and the generator minimise.
 
-An objective sees raw logits only. `real_logits` are D's logits of real images,
-`fake_logits` those of generated ones; real is the positive class, so that
-D(x) = sigmoid(real_logits) in the games that estimate a density ratio. Shapes
-are free ((batch, 1), (batch,), patch maps); results are float32 scalars.
+A loss takes raw logits. `real_logits` are D's logits of real images, `fake_logits` those of
+generated ones; real is the positive class, so that D(x) = sigmoid(real_logits) for the losses
+that estimate a density ratio. Shapes are free ((batch, 1), (batch,), patch maps); results are
+float32 scalars.
 
-To add a game: one class here, one row in OBJECTIVES, one row in the table of
-`tests/test_objectives.py`.
+To add a loss: one class here, one row in LOSSES, one row in the table of
+`tests/test_losses.py`.
 """
 
 from __future__ import annotations
 
-import inspect
 import math
 
 import tensorflow as tf
 
-from keras_gan.utils.errors import ConfigError, suggestion
+from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.registry import Registry
 
 #: V(D*, G) when p_g = p_data: -log 4 (Goodfellow 2014, theorem 1).
 OPTIMAL_VALUE = -math.log(4.0)
@@ -38,17 +38,16 @@ def value_function(real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
     return -_mean(tf.nn.softplus(-real_logits)) - _mean(tf.nn.softplus(fake_logits))
 
 
-class Objective:
-    """Base of the games; also says how a game's progress is reported.
+class AdversarialLoss:
+    """Base of the losses; also says how their progress is reported.
 
     Attributes:
-        value_name: name under which minus D's loss is logged, for games whose
-            logits are not log-odds; None where V(D,G) says it all.
+        value_name: name under which minus D's loss is logged, for losses whose
+            logits are not log-odds; None where V(D,G) is minus the loss.
         optimum: that value at p_g = p_data with the best D.
-        neutral_logit: what D says where it can't tell: swapping real and generated mirrors
-            logits about it.
-        uses_real_logits: whether `generator_loss` needs `real_logits`. Where it
-            does not, it is given None.
+        neutral_logit: D's logit where real and generated are equally likely: to swap the two
+            mirrors logits about it.
+        uses_real_logits: whether `generator` needs `real_logits`; else they may be None.
     """
 
     value_name: str | None = None
@@ -56,21 +55,21 @@ class Objective:
     uses_real_logits: bool = False
     neutral_logit: float = 0.0
 
-    def discriminator_loss(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
+    def discriminator(self, real_logits: tf.Tensor, fake_logits: tf.Tensor) -> tf.Tensor:
         raise NotImplementedError
 
-    def generator_loss(self, real_logits: tf.Tensor | None, fake_logits: tf.Tensor) -> tf.Tensor:
+    def generator(self, real_logits: tf.Tensor | None, fake_logits: tf.Tensor) -> tf.Tensor:
         raise NotImplementedError
 
     def log_odds(
         self, real_logits: tf.Tensor, fake_logits: tf.Tensor
     ) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns the logits as V(D,G), D(x) and D(G(z)) should see them."""
+        """Return the logits as log-odds, for V(D,G), D(x) and D(G(z))."""
         return _float32(real_logits, fake_logits)
 
 
-class Minimax(Objective):
-    """The saturating game: G minimises E[log(1 - D(G(z)))].
+class Minimax(AdversarialLoss):
+    """The saturating loss: G minimises E[log(1 - D(G(z)))].
 
     Args:
         label_smoothing: one-sided label smoothing (Salimans 2016, section 3.4):
@@ -87,7 +86,7 @@ class Minimax(Objective):
             )
         self.label_smoothing = label_smoothing
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator(self, real_logits, fake_logits):
         real_logits, fake_logits = _float32(real_logits, fake_logits)
         loss = _mean(tf.nn.softplus(-real_logits)) + _mean(tf.nn.softplus(fake_logits))
         if self.label_smoothing:
@@ -95,7 +94,7 @@ class Minimax(Objective):
             loss += self.label_smoothing * _mean(real_logits)
         return loss
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator(self, real_logits, fake_logits):
         (fake_logits,) = _float32(fake_logits)
         return -_mean(tf.nn.softplus(fake_logits))
 
@@ -106,12 +105,12 @@ class NonSaturating(Minimax):
     Source: Goodfellow 2014, section 3, below equation 1.
     """
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator(self, real_logits, fake_logits):
         (fake_logits,) = _float32(fake_logits)
         return _mean(tf.nn.softplus(-fake_logits))
 
 
-class LeastSquares(Objective):
+class LeastSquares(AdversarialLoss):
     """D regresses b on real and a on generated images, G pulls towards c.
 
     Source: Mao 2017, equation 2, with a = 0, b = c = 1 (equation 9).
@@ -121,16 +120,16 @@ class LeastSquares(Objective):
     optimum = -0.25  # at D = 1/2: -(1/4 + 1/4) / 2
     neutral_logit = 0.5
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator(self, real_logits, fake_logits):
         real_logits, fake_logits = _float32(real_logits, fake_logits)
         return 0.5 * (_mean(tf.square(real_logits - 1.0)) + _mean(tf.square(fake_logits)))
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator(self, real_logits, fake_logits):
         (fake_logits,) = _float32(fake_logits)
         return 0.5 * _mean(tf.square(fake_logits - 1.0))
 
 
-class Wasserstein(Objective):
+class Wasserstein(AdversarialLoss):
     """The critic's mean difference; needs a penalty or spectral norm to be 1-Lipschitz.
 
     Source: Arjovsky 2017, equations 2 and 3; with `gradient_penalty`, Gulrajani 2017.
@@ -139,16 +138,16 @@ class Wasserstein(Objective):
     value_name = "value/wasserstein"
     optimum = 0.0
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator(self, real_logits, fake_logits):
         real_logits, fake_logits = _float32(real_logits, fake_logits)
         return _mean(fake_logits) - _mean(real_logits)
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator(self, real_logits, fake_logits):
         (fake_logits,) = _float32(fake_logits)
         return -_mean(fake_logits)
 
 
-class Hinge(Objective):
+class Hinge(AdversarialLoss):
     """Hinge loss for D, the critic's mean for G.
 
     Source: Lim and Ye 2017; Miyato 2018 (SNGAN), equations 16 and 17.
@@ -157,17 +156,17 @@ class Hinge(Objective):
     value_name = "value/hinge"
     optimum = -2.0
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator(self, real_logits, fake_logits):
         real_logits, fake_logits = _float32(real_logits, fake_logits)
         return _mean(tf.nn.relu(1.0 - real_logits)) + _mean(tf.nn.relu(1.0 + fake_logits))
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator(self, real_logits, fake_logits):
         (fake_logits,) = _float32(fake_logits)
         return -_mean(fake_logits)
 
 
-class Relativistic(Objective):
-    """Relativistic pairing: D tells which of a real and a generated image is real.
+class Relativistic(AdversarialLoss):
+    """Relativistic pairing: D compares a real with a generated image.
 
     D's logits are defined only up to a common constant, so the midpoint of both
     means is taken away before they are read as log-odds.
@@ -179,11 +178,11 @@ class Relativistic(Objective):
     optimum = -math.log(2.0)
     uses_real_logits = True
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator(self, real_logits, fake_logits):
         real_logits, fake_logits = _float32(real_logits, fake_logits)
         return _mean(tf.nn.softplus(fake_logits - real_logits))
 
-    def generator_loss(self, real_logits, fake_logits):
+    def generator(self, real_logits, fake_logits):
         real_logits, fake_logits = _float32(real_logits, fake_logits)
         return _mean(tf.nn.softplus(real_logits - fake_logits))
 
@@ -193,33 +192,26 @@ class Relativistic(Objective):
         return real_logits - midpoint, fake_logits - midpoint
 
 
-OBJECTIVES: dict[str, type[Objective]] = {
-    "minimax": Minimax,
-    "non_saturating": NonSaturating,
-    "least_squares": LeastSquares,
-    "wasserstein": Wasserstein,
-    "hinge": Hinge,
-    "relativistic": Relativistic,
-}
+LOSSES: Registry[type[AdversarialLoss]] = Registry(
+    "loss",
+    {
+        "minimax": Minimax,
+        "non_saturating": NonSaturating,
+        "least_squares": LeastSquares,
+        "wasserstein": Wasserstein,
+        "hinge": Hinge,
+        "relativistic": Relativistic,
+    },
+)
 
 
-def get(name: str | Objective, **options: float) -> Objective:
-    """Returns the objective of that name (or the one given, as it is).
+def get(loss: str | AdversarialLoss) -> AdversarialLoss:
+    """Return the loss of that name with default options, or the one given, as it is.
 
     Raises:
-        ConfigError: no such objective, or an option that it does not have.
+        ConfigError: no such loss.
     """
-    if isinstance(name, Objective):
-        return name
-    if name not in OBJECTIVES:
-        raise ConfigError(f"There is no objective `{name}`.{suggestion(name, OBJECTIVES)}")
-    known = inspect.signature(OBJECTIVES[name]).parameters
-    for option in options:
-        if option not in known:
-            raise ConfigError(
-                f"The objective `{name}` has no option `{option}`.{suggestion(option, known)}"
-            )
-    return OBJECTIVES[name](**options)
+    return loss if isinstance(loss, AdversarialLoss) else LOSSES[loss]()
 
 
 def _float32(*logits: tf.Tensor) -> tuple[tf.Tensor, ...]:

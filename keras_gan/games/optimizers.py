@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +9,9 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from keras_gan.utils.checks import check_value
-from keras_gan.utils.errors import ConfigError, suggestion
+from keras_gan.networks import private_keras
+from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.registry import Registry
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -52,7 +52,7 @@ class AnnealedSGD(keras.optimizers.SGD):
         momentum = self.momentum + (self.final_momentum - self.momentum) * ops.minimum(
             progress, 1.0
         )
-        velocity = self.momentums[self._get_variable_index(variable)]
+        velocity = self.momentums[private_keras.index_of(self, variable)]
         step = ops.cast(momentum, variable.dtype) * velocity - (
             ops.cast(learning_rate, variable.dtype) * ops.cast(gradient, variable.dtype)
         )
@@ -68,83 +68,61 @@ class AnnealedSGD(keras.optimizers.SGD):
         }
 
 
-OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {
-    "adam": keras.optimizers.Adam,
-    "adamw": keras.optimizers.AdamW,
-    "rmsprop": keras.optimizers.RMSprop,
-    "sgd": keras.optimizers.SGD,
-    "annealed_sgd": AnnealedSGD,
-}
+OPTIMIZERS: Registry[type[keras.optimizers.Optimizer]] = Registry(
+    "optimizer",
+    {
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+        "rmsprop": keras.optimizers.RMSprop,
+        "sgd": keras.optimizers.SGD,
+        "annealed_sgd": AnnealedSGD,
+    },
+)
 
 
-SCHEDULES: dict[str, type[keras.optimizers.schedules.LearningRateSchedule]] = {
-    "cosine_decay": keras.optimizers.schedules.CosineDecay,
-    "exponential_decay": keras.optimizers.schedules.ExponentialDecay,
-    "polynomial_decay": keras.optimizers.schedules.PolynomialDecay,
-}
+SCHEDULES: Registry[type[keras.optimizers.schedules.LearningRateSchedule]] = Registry(
+    "learning rate schedule",
+    {
+        "cosine_decay": keras.optimizers.schedules.CosineDecay,
+        "exponential_decay": keras.optimizers.schedules.ExponentialDecay,
+        "polynomial_decay": keras.optimizers.schedules.PolynomialDecay,
+    },
+)
 
 
-def build(role: str, options: Mapping[str, Any]) -> keras.optimizers.Optimizer:
-    """Builds one player's optimizer.
+def build(player: str, table: Mapping[str, Any]) -> keras.optimizers.Optimizer:
+    """Build one player's optimizer.
 
     Args:
-        role: `generator` or `discriminator`, for error messages.
-        options: `name`, a key of OPTIMIZERS, and the class's arguments;
-            `learning_rate` may be a table of a schedule's, its `name` a key of SCHEDULES.
+        player: whose it is, for messages.
+        table: `name`, a key of OPTIMIZERS, and the class's arguments; `learning_rate` may be a
+            table of a schedule's, its `name` a key of SCHEDULES.
 
     Raises:
         ConfigError: unknown name or argument, or a value that Keras refuses.
     """
-    options = dict(options)
-    name = options.pop("name", "adam")
-    if name not in OPTIMIZERS:
-        raise ConfigError(
-            f"`optimizer.{role}.name`: there is no optimizer `{name}`."
-            f"{suggestion(name, OPTIMIZERS)}"
-        )
-    if isinstance(options.get("learning_rate"), Mapping):
-        options["learning_rate"] = _schedule(role, options["learning_rate"])
-    optimizer = _made(OPTIMIZERS[name], name, f"optimizer.{role}", options)
-    _refuse_average(optimizer, f"optimizer.{role}.use_ema")
+    path = f"optimizer.{player}"
+    table, schedule = dict(table), None
+    if isinstance(table.get("learning_rate"), Mapping):
+        schedule = SCHEDULES.build(f"{path}.learning_rate", table.pop("learning_rate"))
+    optimizer = OPTIMIZERS.build(path, table, default="adam")
+    if schedule is not None:
+        optimizer.learning_rate = schedule
+    _refuse_average(optimizer, f"{path}.use_ema")
     return optimizer
 
 
 def _refuse_average(optimizer: keras.optimizers.Optimizer, path: str) -> None:
-    """Keras swaps an optimizer's average in at the end of `fit`, for a model's only one."""
+    """Raise ConfigError for `use_ema`, which Keras applies to a model's only optimizer."""
     if getattr(optimizer, "inner_optimizer", optimizer).use_ema:
         raise ConfigError(
-            f"`{path}` should be false: nothing would use that average. training.ema_decay "
+            f"`{path}` should be false: nothing would use that average. game.ema_decay "
             "(GAN's `ema_decay`) keeps an averaged generator, buffers included."
         )
 
 
-def _schedule(role: str, options: Mapping[str, Any]):
-    options = dict(options)
-    path, name = f"optimizer.{role}.learning_rate", options.pop("name", None)
-    if name not in SCHEDULES:
-        raise ConfigError(
-            f"`{path}.name`: there is no schedule `{name}`.{suggestion(str(name), SCHEDULES)}"
-        )
-    return _made(SCHEDULES[name], name, path, options)
-
-
-def _made(kind: type, name: str, path: str, options: dict[str, Any]) -> Any:
-    """Calls Keras' class with options that its signature has, or raises ConfigError."""
-    known = {k: p for k, p in inspect.signature(kind).parameters.items() if k != "kwargs"}
-    for key, value in options.items():
-        if key not in known:
-            raise ConfigError(f"`{path}.{key}`: {name} has no such option.{suggestion(key, known)}")
-        if not isinstance(value, keras.optimizers.schedules.LearningRateSchedule):
-            options[key] = _number(f"{path}.{key}", value, known[key].default)
-    try:
-        return kind(**options)
-    except (TypeError, ValueError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        raise ConfigError(f"`{path}`: {reason}.") from error
-
-
 def for_networks(optimizer, *networks: keras.Model) -> keras.optimizers.Optimizer:
-    """Returns a built optimizer for all `networks`, loss-scaled where one computes in float16.
+    """Return a built optimizer for all `networks`, loss-scaled where one computes in float16.
 
     Built before any trace: a loss scale read earlier would be a constant of the graph.
     """
@@ -157,16 +135,16 @@ def for_networks(optimizer, *networks: keras.Model) -> keras.optimizers.Optimize
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         # GAN gives it means over the replicas, which clipping and loss scaling need: Keras'
         # own sum over the replicas would be a second exchange, and too large.
-        getattr(optimizer, "inner_optimizer", optimizer)._all_reduce_sum_gradients = list
+        private_keras.without_sum_over_replicas(optimizer)
     return optimizer
 
 
 def _computes_in_float16(network: keras.Model) -> bool:
-    return any(layer.compute_dtype == "float16" for layer in network._flatten_layers())
+    return any(layer.compute_dtype == "float16" for layer in private_keras.all_layers(network))
 
 
 def gradient_norm(gradients, optimizer) -> tf.Tensor:
-    """Global norm of unscaled gradients; 0 in a round that the loss scale will skip.
+    """Global norm of unscaled gradients; 0 in a step that the loss scale will skip.
 
     Also 0 for a network that has nothing to train.
     """
@@ -178,14 +156,3 @@ def gradient_norm(gradients, optimizer) -> tf.Tensor:
         return norm
     norm /= optimizer.scale_loss(tf.constant(1.0))
     return tf.where(tf.math.is_finite(norm), norm, 0.0)
-
-
-def _number(path: str, value: Any, default: Any) -> Any:
-    numeric = default in (None, inspect.Parameter.empty) or isinstance(default, float)
-    wanted = float if numeric else type(default)
-    if wanted is str or value is None:
-        return value
-    value = check_value(path, value, wanted)
-    if isinstance(value, float) and not 0 <= value < float("inf"):
-        raise ConfigError(f"`{path}` should be a finite number >= 0. Received: {value}.")
-    return value

@@ -1,15 +1,18 @@
-"""What two networks have to be to play with each other, and a call of one of them."""
+"""What the networks of a game have to be, their inputs and outputs by name."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from keras_gan.networks import private_keras
 from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.labels import NO_LABELS, ClassLabels, LabelSpec, VectorLabels
 
 #: What a discriminator may return.
 OUTPUTS = {"logits", "class_logits", "features"}
@@ -31,58 +34,56 @@ def named_inputs(network: keras.Model) -> dict[str, keras.KerasTensor]:
     return {tensor.name: tensor for tensor in network.inputs}
 
 
-def paired(images: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
+def joint(images: tf.Tensor, latent: tf.Tensor) -> tf.Tensor:
     """Images (batch, ...) and latents (batch, dim) side by side: float32 (batch, values + dim)."""
     pixels = tf.reshape(tf.cast(images, tf.float32), (-1, math.prod(images.shape[1:])))
     return tf.concat([pixels, tf.cast(latent, tf.float32)], axis=-1)
 
 
 def has_batch_statistics(network: keras.Model) -> bool:
-    """Return whether a network's output for a row depends on the other rows."""
-    layers = network._flatten_layers()
+    """Return whether a network has batch norm, by which rows depend on each other."""
+    layers = private_keras.all_layers(network)
     return any(isinstance(layer, keras.layers.BatchNormalization) for layer in layers)
 
 
-def check_settings(
-    *,
-    updates: str,
-    instance_noise: float,
-    ema_decay: float,
-    discriminator_ema_decay: float,
-    **counts: int | None,
-) -> None:
-    """Raises ConfigError for a setting of GAN that is out of its range."""
-    decays = {"ema_decay": ema_decay, "discriminator_ema_decay": discriminator_ema_decay}
-    for name, value in decays.items():
-        if not 0 <= value < 1:
-            raise ConfigError(f"`{name}` should lie in [0, 1). Received: {value}.")
-    if updates not in ("alternating", "simultaneous"):
-        raise ConfigError(
-            f"`updates` should be alternating or simultaneous. Received: {updates!r}."
-        )
-    for name, value in counts.items():
-        if value is not None and value < 1:
-            raise ConfigError(f"`{name}` should be at least 1. Received: {value}.")
-    if not 0 <= instance_noise < float("inf"):
-        raise ConfigError(
-            "`instance_noise` should be a standard deviation, a finite number >= 0. "
-            f"Received: {instance_noise}."
-        )
-
-
-def check_networks(generator: Any, discriminator: Any, packing: int, encoder: Any = None) -> None:
-    """Checks that each is a network of its kind, and that they fit each other.
+def labels_of(generator: keras.Model, labels: LabelSpec | None) -> LabelSpec:
+    """Return what a generator's labels are.
 
     Args:
-        generator: should take `latent` (batch, latent_dim) (, `labels`) and return samples.
-        discriminator: should take `images`, samples of the generator's shape with
-            `packing` times the channels (, `labels`), and return logits.
-        packing: samples that D sees at once.
-        encoder: None, or takes `images` and returns latents; D's `images` are then pairs.
+        generator: with or without an input `labels`.
+        labels: those of the data, with the names of classes; None where they are not known.
+
+    Raises:
+        ConfigError: labels of another kind than the generator takes.
+    """
+    found = named_inputs(generator).get("labels")
+    if found is None:
+        return NO_LABELS
+    shape = tuple(found.shape[1:])
+    if labels:
+        if labels.shape != shape:
+            raise ConfigError(
+                f"`labels` should be of shape {shape}, as the generator's. "
+                f"Received: {labels.shape}."
+            )
+        return labels
+    return VectorLabels(shape[0]) if shape else ClassLabels(())
+
+
+def check_networks(networks: Mapping[str, Any], packing: int) -> None:
+    """Check that each is a network of its kind, and that they fit each other.
+
+    Args:
+        networks: by name. `generator` should take `latent` (batch, latent_dim) (, `labels`) and
+            return samples; `discriminator` should take `images`, samples of the generator's
+            shape with `packing` times the channels (, `labels`), and return logits. With an
+            `encoder`, which takes `images` and returns latents, D's `images` are joint.
+        packing: samples that D has at once.
 
     Raises:
         ConfigError: naming the inputs or the shape that there should be.
     """
+    generator, discriminator = networks["generator"], networks["discriminator"]
     _check_inputs("generator", generator, "latent")
     _check_inputs("discriminator", discriminator, "images")
     latent = named_inputs(generator)["latent"].shape
@@ -93,15 +94,15 @@ def check_networks(generator: Any, discriminator: Any, packing: int, encoder: An
     _check_labels(generator, discriminator, packing)
     made = generator.output_shape[1:]
     wanted = (*made[:-1], made[-1] * packing)
-    if encoder is not None:
-        _check_encoder(encoder, generator, packing)
+    if "encoder" in networks:
+        _check_encoder(networks["encoder"], generator)
         wanted = (math.prod(made) + latent[-1],)
-    seen = tuple(named_inputs(discriminator)["images"].shape[1:])
-    if wanted != seen:
-        pairs = "" if encoder is None else ", and a latent"
+    received = tuple(named_inputs(discriminator)["images"].shape[1:])
+    if wanted != received:
+        joint = ", and a latent" if "encoder" in networks else ""
         raise ConfigError(
             f"The discriminator should take samples of shape {wanted} (the generator's, "
-            f"packing={packing}{pairs}). Received: {seen}."
+            f"packing={packing}{joint}). Received: {received}."
         )
 
 
@@ -113,7 +114,7 @@ def check_labeled(
     Args:
         discriminator: a player.
         sample_shape: of one image.
-        images, labels: arrays, see `GAN.set_labeled_images`.
+        images, labels: arrays, see `SemiSupervisedGAN.set_labeled_images`.
     """
     classes = named_outputs(output_of(discriminator)).get("class_logits")
     if classes is None:
@@ -133,7 +134,7 @@ def check_labeled(
         )
 
 
-def _check_encoder(encoder: Any, generator: keras.Model, packing: int) -> None:
+def _check_encoder(encoder: Any, generator: keras.Model) -> None:
     _check_inputs("encoder", encoder, "images")
     inputs = named_inputs(generator)
     made, latent = tuple(generator.output_shape[1:]), tuple(inputs["latent"].shape[1:])
@@ -143,8 +144,8 @@ def _check_encoder(encoder: Any, generator: keras.Model, packing: int) -> None:
             f"The encoder should make latents of shape {latent} of samples of shape {made}. "
             f"Received: {shapes[1]} of {shapes[0]}."
         )
-    if "labels" in {*inputs, *named_inputs(encoder)} or packing > 1:
-        raise ConfigError("An encoder needs networks without labels, and `packing` = 1.")
+    if "labels" in {*inputs, *named_inputs(encoder)}:
+        raise ConfigError("An encoder needs networks without labels.")
 
 
 def _check_inputs(role: str, network: Any, first: str) -> None:

@@ -1,22 +1,22 @@
-"""Regularisers of the discriminator, each usable with every objective.
+"""Regularizers of the discriminator, each usable with every adversarial loss.
 
-A penalty is a pure function of (discriminator, real_images, fake_images, labels,
-seed): `discriminator(images, labels)` gives logits and moves no state, `seed` is
-an int32 pair. It returns a float32 scalar. `Penalty` adds the weight and how
-often it is computed.
+Each is a pure function of (discriminator, real_images, fake_images, labels, draws):
+`discriminator(images, labels)` gives logits and moves no state, `draws` are uniform in [0, 1),
+one per row. It returns a float32 scalar. `Regularizer` adds the weight and how often it is
+computed.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import tensorflow as tf
 
-from keras_gan.utils import random
-from keras_gan.utils.checks import built
-from keras_gan.utils.errors import ConfigError, suggestion
+from keras_gan.utils.checks import Checked, Count, Weight, wrong_type
+from keras_gan.utils.registry import Registry, call
 
 Discriminator = Callable[[tf.Tensor, Any], tf.Tensor]
 
@@ -26,7 +26,7 @@ def gradient_penalty(
     real_images: tf.Tensor,
     fake_images: tf.Tensor,
     labels: tf.Tensor | None,
-    seed: tf.Tensor,
+    draws: tf.Tensor,
 ) -> tf.Tensor:
     """E[(||grad D(x^)|| - 1)^2] at x^ = eps x + (1 - eps) G(z), eps ~ U[0, 1] per image.
 
@@ -35,7 +35,7 @@ def gradient_penalty(
         real_images: float (batch, ...).
         fake_images: float (batch, ...), as many.
         labels: the batch's labels, or None.
-        seed: int32 (2,), for eps.
+        draws: eps, float32 (batch, 1).
 
     Returns:
         float32 scalar, >= 0.
@@ -45,14 +45,13 @@ def gradient_penalty(
     """
     real_images = tf.cast(real_images, tf.float32)
     fake_images = tf.cast(fake_images, tf.float32)
-    one_each = [tf.shape(real_images)[0], *[1] * (real_images.shape.rank - 1)]
-    epsilon = random.uniform(one_each, seed)
+    epsilon = tf.reshape(draws, [-1, *[1] * (real_images.shape.rank - 1)])
     between = fake_images + epsilon * (real_images - fake_images)
     squared = _squared_gradient_norm(discriminator, between, labels)
     return tf.reduce_mean(tf.square(tf.sqrt(squared + 1e-12) - 1.0))
 
 
-def r1(discriminator, real_images, fake_images, labels, seed) -> tf.Tensor:
+def r1(discriminator, real_images, fake_images, labels, draws) -> tf.Tensor:
     """E[||grad D(x)||^2] / 2 on real images. Args and Returns as `gradient_penalty`.
 
     Source: Mescheder 2018, equation 9.
@@ -60,7 +59,7 @@ def r1(discriminator, real_images, fake_images, labels, seed) -> tf.Tensor:
     return 0.5 * tf.reduce_mean(_squared_gradient_norm(discriminator, real_images, labels))
 
 
-def r2(discriminator, real_images, fake_images, labels, seed) -> tf.Tensor:
+def r2(discriminator, real_images, fake_images, labels, draws) -> tf.Tensor:
     """E[||grad D(G(z))||^2] / 2 on generated images. Args as `gradient_penalty`.
 
     Source: Mescheder 2018, equation 10.
@@ -79,18 +78,16 @@ def _squared_gradient_norm(
     return tf.reduce_sum(tf.square(gradient), axis=tf.range(1, tf.rank(gradient)))
 
 
-PENALTIES: dict[str, Callable[..., tf.Tensor]] = {
-    "gradient_penalty": gradient_penalty,
-    "r1": r1,
-    "r2": r2,
-}
+REGULARIZERS: Registry[Callable[..., tf.Tensor]] = Registry(
+    "regularizer", {"gradient_penalty": gradient_penalty, "r1": r1, "r2": r2}
+)
 
 
 @dataclasses.dataclass(frozen=True)
-class Penalty:
-    """A penalty in a game: `weight * every * function` at every `every`-th round.
+class Regularizer(Checked):
+    """A regularizer in a game: `weight * every * function` in every `every`-th training step.
 
-    Lazy regularisation (Karras 2020, section 3.1) multiplies by `every`, so that
+    Lazy regularization (Karras 2020, section 3.1) multiplies by `every`, so that
     the mean strength stays the same.
 
     Raises:
@@ -98,53 +95,40 @@ class Penalty:
     """
 
     name: str
-    weight: float
-    every: int = 1
+    weight: Weight
+    every: Count = 1
 
-    def __post_init__(self):
-        if self.name not in PENALTIES:
-            raise ConfigError(
-                f"There is no penalty `{self.name}`.{suggestion(self.name, PENALTIES)}"
-            )
-        if not self.weight >= 0:
-            raise ConfigError(
-                f"Penalty `{self.name}`: `weight` should be >= 0. Received: {self.weight}."
-            )
-        if self.every < 1:
-            raise ConfigError(
-                f"Penalty `{self.name}`: `every` should be at least 1. Received: {self.every}."
-            )
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        REGULARIZERS[self.name]
 
-    def __call__(self, iteration, discriminator, real_images, fake_images, labels, seed):
-        """Returns the weighted penalty of this round, float32 scalar (0 in idle rounds)."""
+    def __call__(self, iteration, discriminator, real_images, fake_images, labels, draws):
+        """Return the weighted regularizer, float32 scalar; 0 in the steps between."""
 
         def compute():
-            penalty = PENALTIES[self.name](discriminator, real_images, fake_images, labels, seed)
-            return self.weight * self.every * penalty
+            function = REGULARIZERS[self.name]
+            value = function(discriminator, real_images, fake_images, labels, draws)
+            return self.weight * self.every * value
 
         if self.every == 1:
             return compute()
         return tf.cond(tf.equal(iteration % self.every, 0), compute, lambda: tf.constant(0.0))
 
 
-def get(given: Any) -> tuple[Penalty, ...]:
-    """Builds penalties from `{"r1": {"weight": 0.1, "every": 4}, ...}`.
-
-    Penalty objects are taken as they are.
+def get(regularizers: Mapping[str, Any] | Iterable[Regularizer]) -> tuple[Regularizer, ...]:
+    """Return regularizers from `{"r1": {"weight": 0.1, "every": 4}}`, or objects as they are.
 
     Raises:
         ConfigError: anything else, an option that does not exist, no weight.
     """
-    return built("penalties", given, Penalty, _from_options, "{'r1': {'weight': 0.1}}")
+    if isinstance(regularizers, Mapping):
+        return tuple(_from_options(name, table) for name, table in regularizers.items())
+    if isinstance(regularizers, Iterable) and all(isinstance(r, Regularizer) for r in regularizers):
+        return tuple(regularizers)
+    wrong_type("regularizers", "a table like {'r1': {'weight': 0.1}}", regularizers)
 
 
-def _from_options(name: str, options: Mapping[str, float]) -> Penalty:
-    known = {field.name for field in dataclasses.fields(Penalty)} - {"name"}
-    for option in options:
-        if option not in known:
-            raise ConfigError(
-                f"The penalty `{name}` has no option `{option}`.{suggestion(option, known)}"
-            )
-    if name in PENALTIES and "weight" not in options:
-        raise ConfigError(f"The penalty `{name}` needs a weight: penalties.{name}.weight.")
-    return Penalty(name, **{"weight": 0.0, **options})
+def _from_options(name: str, options: Any) -> Regularizer:
+    REGULARIZERS[name]
+    build = functools.partial(Regularizer, name)
+    return call(build, f"regularizers.{name}", options, f"regularizer {name}")

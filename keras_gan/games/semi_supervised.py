@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,12 +10,64 @@ import keras
 import tensorflow as tf
 
 from keras_gan.games import batches, players
-from keras_gan.games.classification import cross_entropy, feature_matching
+from keras_gan.games.classification import (
+    ClassifierOptions,
+    cross_entropy,
+    feature_matching,
+    labels_of_classes,
+    weights_of,
+)
 from keras_gan.games.gan import GAN
+from keras_gan.games.options import LatentNetworks
 from keras_gan.games.step import Forward, TrainStep
+from keras_gan.networks import heads
 from keras_gan.utils import random
+from keras_gan.utils.checks import Weight
 from keras_gan.utils.errors import ConfigError
 from keras_gan.utils.pixels import as_float
+
+
+@dataclasses.dataclass(frozen=True)
+class SemiSupervisedOptions(ClassifierOptions):
+    """Options of a semi-supervised GAN.
+
+    Attributes:
+        feature_matching_weight: of feature matching in G's loss; 0 for none.
+        adversarial: whether G minimises the adversarial loss too. In the paper it does not.
+    """
+
+    feature_matching_weight: Weight = 1.0
+    adversarial: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.adversarial and not self.feature_matching_weight:
+            raise ConfigError(
+                "G has nothing to minimise: set `adversarial` to true, or "
+                "`feature_matching_weight` above 0."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class SemiSupervisedNetworks(LatentNetworks):
+    """Networks of a semi-supervised GAN.
+
+    Attributes:
+        k_plus_one: D's logit is log sum exp of its class logits (see `heads.with_heads`), as in
+            the paper.
+    """
+
+    k_plus_one: bool = True
+
+    def build(self, data, options):
+        built, classes = super().build(data, options), labels_of_classes(data)
+        discriminator = heads.with_heads(
+            built["discriminator"],
+            num_classes=classes.size,
+            k_plus_one=self.k_plus_one,
+            features=True,
+        )
+        return {**built, "discriminator": discriminator}
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -26,12 +79,9 @@ class SemiSupervisedGAN(GAN):
 
     Args:
         generator: `latent` -> images.
-        discriminator: `images` -> `logits`, and `class_logits` (batch, classes) and `features`
-            where they are needed. `networks.heads` builds the paper's K + 1 classes.
-        classification_weight: of the cross entropy of real images; None for no classes.
-        feature_matching_weight: of feature matching in G's loss; None for none.
-        adversarial: whether G minimises the adversarial loss too. In the paper it does not.
-        **options: as GAN's.
+        discriminator: `images` -> `logits`, `class_logits` (batch, classes) and, for feature
+            matching, `features`. `networks.heads` builds the paper's K + 1 classes.
+        **settings: as GAN's, with the options of `Options`.
 
     Raises:
         ConfigError: a discriminator without an output that is needed, a G that takes labels.
@@ -39,58 +89,39 @@ class SemiSupervisedGAN(GAN):
     Source: Salimans 2016, sections 3.1 and 5.
     """
 
-    settings = (
-        *GAN.settings,
-        "classification_weight",
-        "feature_matching_weight",
-        "adversarial",
-    )
+    Options = SemiSupervisedOptions
+    Networks = SemiSupervisedNetworks
+    has_classifier = True
 
-    def __init__(
-        self,
-        generator: keras.Model,
-        discriminator: keras.Model,
-        *,
-        classification_weight: float | None = 1.0,
-        feature_matching_weight: float | None = None,
-        adversarial: bool = True,
-        **options: Any,
-    ):
-        super().__init__(generator, discriminator, **options)
-        if self.conditional:
+    def __init__(self, generator: keras.Model, discriminator: keras.Model, **settings: Any):
+        super().__init__(generator, discriminator, **settings)
+        if self.labels:
             raise ConfigError("Where G takes labels, every image of a batch needs its own: ACGAN.")
-        if classification_weight is not None:
-            players.check_output(discriminator, "class_logits")
-        if feature_matching_weight is not None:
+        players.check_output(discriminator, "class_logits")
+        if self.options.feature_matching_weight:
             players.check_output(discriminator, "features")
-        self.classification_weight = classification_weight
-        self.feature_matching_weight = feature_matching_weight
-        self.adversarial = adversarial
         self._labeled: tuple[tf.Tensor, tf.Tensor] | None = None
 
     @property
-    def has_classifier(self) -> bool:
-        return self.classification_weight is not None
-
-    @property
-    def uses_labels(self) -> bool:
-        return self.has_classifier and self._labeled is None
+    def fields(self) -> tuple[str, ...]:
+        return ("images", "labels") if self._labeled is None else ("images",)
 
     @property
     def compares(self) -> bool:
-        return self.feature_matching_weight is not None or super().compares
+        return self.options.feature_matching_weight > 0 or super().compares
 
     @property
     def loss_names(self) -> list[str]:
         names = ["adversarial/discriminator"]
-        names += ["adversarial/generator"] if self.adversarial else []
-        names += ["classification/discriminator"] if self.has_classifier else []
-        return names + (["feature_matching"] if self.feature_matching_weight is not None else [])
+        names += ["adversarial/generator"] if self.options.adversarial else []
+        names += ["classification/discriminator"]
+        return names + (["feature_matching"] if self.options.feature_matching_weight else [])
 
     def set_labeled_images(self, images: Any, labels: Any) -> None:
         """Give D labeled images, of which each minibatch has as many as others.
 
-        They are drawn with replacement. The other images need no labels then.
+        They are drawn with replacement. The other images need no labels then. A `StepsProgram`
+        keeps those of when it was made.
 
         Args:
             images: (n, *sample_shape), float in [-1, 1] or uint8.
@@ -102,29 +133,32 @@ class SemiSupervisedGAN(GAN):
         shape = self.generator.output_shape[1:]
         players.check_labeled(self.discriminator, shape, images, labels)
         self._labeled = tf.constant(images), tf.constant(labels, tf.int32)
+        self.train_function = None  # Keras' fit has others in its compiled function
 
     def discriminator_losses(self, real: Any, fake: Any, batch: Mapping[str, Any]) -> dict:
+        labeled = batch["labeled"]
+        if labeled is None:
+            loss = cross_entropy(real["class_logits"], batch["labels"], batch["label_weights"])
+        else:
+            loss = cross_entropy(real["labeled_class_logits"], labeled["labels"])
+        loss *= self.options.classification_weight
         losses = super().discriminator_losses(real, fake, batch)
-        if self.has_classifier:
-            labeled = batch["labeled"]
-            labels = batch["labels"] if labeled is None else labeled["labels"]
-            logits = real["class_logits"] if labeled is None else real["labeled_class_logits"]
-            loss = self.classification_weight * cross_entropy(logits, labels)
-            losses["classification/discriminator"] = loss
-        return losses
+        return {**losses, "classification/discriminator": loss}
 
     def generator_losses(self, real: Any, fake: Any, batch: Mapping[str, Any]) -> dict:
-        losses = super().generator_losses(real, fake, batch) if self.adversarial else {}
-        if self.feature_matching_weight is not None:
+        losses = super().generator_losses(real, fake, batch) if self.options.adversarial else {}
+        if self.options.feature_matching_weight:
             loss = feature_matching(real["features"], fake["features"])
-            losses["feature_matching"] = self.feature_matching_weight * loss
+            losses["feature_matching"] = self.options.feature_matching_weight * loss
         return losses
 
-    def drawn(self, step: TrainStep, minibatch: tuple[tf.Tensor, Any]) -> dict[str, Any]:
+    def drawn(self, step: TrainStep, minibatch: Mapping[str, Any]) -> dict[str, Any]:
         drawn = super().drawn(step, minibatch)
-        rows = batches.rows_of(minibatch[0])
-        labeled = None if self._labeled is None else self.labeled_rows(step, rows)
-        return {**drawn, "labeled": labeled}
+        rows = batches.rows_of(minibatch["images"])
+        if self._labeled is None:
+            weights = weights_of(minibatch["labels"])
+            return {**drawn, "labeled": None, "label_weights": weights}
+        return {**drawn, "labeled": self.labeled_rows(step, rows)}
 
     def labeled_rows(self, step: TrainStep, rows: Any) -> dict[str, Any]:
         """Draw labeled images with replacement, and what D's inputs of them need."""

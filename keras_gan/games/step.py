@@ -61,11 +61,17 @@ class TrainStep:
         It is a constant of the program beside the iteration: to fold numbers into a seed by
         TensorFlow takes XLA a tenth of a second each to compile.
         """
-        use = self._uses[stream]
+        return self._seed(self._next(stream))
+
+    def _next(self, stream: str) -> str:
+        """Return the name of a stream's next use, and count it."""
         self._uses[stream] += 1
+        return f"{stream}/{self._uses[stream]}"
+
+    def _seed(self, use: str) -> tf.Tensor:
         # A checksum, since Python's own hash of a text differs between processes.
-        text = f"{self.model.seed}/{stream}/{use}"
-        return tf.stack([tf.constant(zlib.crc32(text.encode()) >> 1, tf.int32), self._iteration])
+        checksum = zlib.crc32(f"{self.model.seed}/{use}".encode()) >> 1
+        return tf.stack([tf.constant(checksum, tf.int32), self._iteration])
 
     def draw(
         self, stream: str, sample: Callable[[Any, tf.Tensor], tf.Tensor], rows: Any
@@ -103,15 +109,16 @@ class TrainStep:
         """
         model, optimizer = self.model, self.model.optimizer_of(player)
         variables, networks = model.trainable_of(player), model.networks_of(player)
-        parts = model.accumulation_steps
+        parts, stream = model.accumulation_steps, self._next(player)
 
         def of_part(tensors, part, is_last):
-            def own_seed():
-                seed = replicas.own(self.seed(player))
+            # Uses are counted within a part: Python may run this once per part, or once in all.
+            def seed_of(use):
+                seed = replicas.own(self._seed(use))
                 return seed if parts == 1 else _fold_in(seed, part)
 
             with tf.GradientTape() as tape:
-                forward = Forward(own_seed, tape, networks, is_last)
+                forward = Forward(seed_of, stream, tape, networks, is_last)
                 found = terms(forward, *tensors)
                 loss = sum(found.losses.values())
                 scaled = optimizer.scale_loss(loss)
@@ -158,15 +165,25 @@ class Forward:
 
     def __init__(
         self,
-        seed: Callable[[], tf.Tensor],
+        seed_of: Callable[[str], tf.Tensor],
+        stream: str,
         tape: tf.GradientTape,
         networks: list,
         is_last: Any,
     ):
-        #: Returns the next seed, int32 (2,), of this replica and part.
-        self.seed = seed
+        self._seed_of, self._stream, self._uses = seed_of, stream, 0
         self._tape = tape
         self._networks, self._is_last = networks, is_last
+
+    def seed(self) -> tf.Tensor:
+        """Return the next seed, int32 (2,), of this replica and part."""
+        self._uses += 1
+        return self._seed_of(f"{self._stream}/{self._uses}")
+
+    def within(self, name: str) -> Forward:
+        """Return the same with a stream of its own, for calls that may be left out."""
+        how = self._tape, self._networks, self._is_last
+        return Forward(self._seed_of, f"{self._stream}/{name}", *how)
 
     def __call__(
         self,

@@ -8,41 +8,28 @@ import keras
 from keras import layers, ops
 
 from keras_gan.networks.layers import ConditionalBatchNormalization, SpectralNormalization
-from keras_gan.utils.errors import ConfigError, suggestion
+from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.labels import LabelSpec
 
-CONDITIONINGS = ("concat", "projection")
 LABEL_FEATURES = 50
 
 
-def check_conditioning(conditioning: str) -> None:
-    """Raises ConfigError unless `conditioning` is one of CONDITIONINGS."""
-    if conditioning not in CONDITIONINGS:
-        raise ConfigError(
-            f"There is no conditioning `{conditioning}`.{suggestion(conditioning, CONDITIONINGS)}"
-        )
+def label_input(labels: LabelSpec):
+    """Return the input `labels`, or None where there are none."""
+    return keras.Input(labels.shape, dtype=labels.dtype, name="labels") if labels else None
 
 
-def label_input(num_classes: int | None, condition_dim: int | None):
-    """Returns the input `labels`: int32 (batch,) ids, float32 (batch, condition_dim), or None."""
-    if condition_dim is not None:
-        return keras.Input((condition_dim,), dtype="float32", name="labels")
-    if num_classes is not None:
-        return keras.Input((), dtype="int32", name="labels")
-    return None
-
-
-def condition_of(labels, num_classes: int | None):
-    """Returns float (batch, size): ids as one-hot rows, vectors as they are."""
-    return labels if labels.dtype == "float32" else ops.one_hot(labels, num_classes)
+def condition_of(label, labels: LabelSpec):
+    """Return float (batch, size): ids as one-hot rows, vectors as they are."""
+    return ops.one_hot(label, labels.size) if labels.dtype == "int32" else label
 
 
 def generator_inputs(
     latent_dim: int,
-    num_classes: int | None,
-    condition_dim: int | None,
+    labels: LabelSpec,
     normed_by_label: bool = False,
 ):
-    """Returns (inputs, features, condition).
+    """Return (inputs, features, condition).
 
     Features are z with an embedding of the label beside it, and there is no condition; or
     z alone and the condition, for networks whose batch norm sees the label.
@@ -50,17 +37,17 @@ def generator_inputs(
     Source: Mirza and Osindero 2014, section 3.2 (y presented to G as a further input).
     """
     latent = keras.Input((latent_dim,), name="latent")
-    labels = label_input(num_classes, condition_dim)
-    if labels is None and normed_by_label:
+    if normed_by_label and not labels:
         raise ConfigError(
             "`network.generator.conditional_batch_norm` needs labels: set network.conditioning."
         )
-    if labels is None:
+    if not labels:
         return {"latent": latent}, latent, None
-    inputs = {"latent": latent, "labels": labels}
+    label = label_input(labels)
+    inputs = {"latent": latent, "labels": label}
     if normed_by_label:
-        return inputs, latent, condition_of(labels, num_classes)
-    embedded = embedded_label(labels, num_classes, LABEL_FEATURES)
+        return inputs, latent, condition_of(label, labels)
+    embedded = embedded_label(label, labels, LABEL_FEATURES)
     return inputs, layers.Concatenate(name="latent_and_label")([latent, embedded]), None
 
 
@@ -71,8 +58,8 @@ def normalised(x, condition=None):
     return ConditionalBatchNormalization()([x, condition])
 
 
-def embedded_label(labels, num_classes: int | None, features: int):
-    """Returns a learned float (batch, features) for each label: a row of a kernel.
+def embedded_label(label, labels: LabelSpec, features: int):
+    """Return a learned float (batch, features) for each label: a row of a kernel.
 
     A matrix product with one-hot labels, which equals `keras.layers.Embedding`. The
     latter's gradient is a scatter, and that made a step under XLA on a CPU 15 times
@@ -81,23 +68,23 @@ def embedded_label(labels, num_classes: int | None, features: int):
     embedding = layers.Dense(
         features, use_bias=False, kernel_initializer="uniform", name="label_embedding"
     )
-    return embedding(condition_of(labels, num_classes))
+    return embedding(condition_of(label, labels))
 
 
-def image_with_label(images, labels, num_classes: int | None, conditioning: str):
+def image_with_label(images, label, labels: LabelSpec, conditioning: str):
     """D's first map: the images, with the label as one more channel where asked for.
 
     The channel is an embedding of height x width values.
     """
-    if labels is None or conditioning != "concat":
+    if not labels or conditioning != "concat":
         return images
     sides = images.shape[1:3]
-    plane = embedded_label(labels, num_classes, size_of(sides))
+    plane = embedded_label(label, labels, size_of(sides))
     plane = layers.Reshape((*sides, 1))(plane)
     return layers.Concatenate(name="image_and_label")([images, plane])
 
 
-def logits(features, labels, num_classes: int | None, conditioning: str, make_dense):
+def logits(features, label, labels: LabelSpec, conditioning: str, make_dense):
     """D's last layer: float32 (batch, 1), with the label's projection where asked for.
 
     `make_dense(units, **options)` makes the linear layer.
@@ -105,9 +92,9 @@ def logits(features, labels, num_classes: int | None, conditioning: str, make_de
     Source: Miyato and Koyama 2018, equation 3: f(x, y) = psi(phi(x)) + y^T V phi(x).
     """
     output = make_dense(1, dtype="float32", name="logits")(features)
-    if labels is None or conditioning != "projection":
+    if not labels or conditioning != "projection":
         return output
-    embedding = embedded_label(labels, num_classes, features.shape[-1])
+    embedding = embedded_label(label, labels, features.shape[-1])
     inner = layers.Dot(axes=-1, dtype="float32", name="projection")(
         [ops.cast(features, "float32"), ops.cast(embedding, "float32")]
     )

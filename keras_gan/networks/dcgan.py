@@ -7,11 +7,14 @@ kernels are 4x4, a multiple of the stride (Odena 2016, on checkerboards).
 
 from __future__ import annotations
 
+from typing import Literal
+
 import keras
 from keras import layers
 
 from keras_gan.networks import blocks
 from keras_gan.networks.layers import Dropout
+from keras_gan.utils.labels import NO_LABELS, LabelSpec
 
 KERNEL = 4
 LARGEST = 128
@@ -21,9 +24,7 @@ def generator(
     *,
     latent_dim: int,
     sample_shape: tuple[int, ...],
-    num_classes: int | None = None,
-    condition_dim: int | None = None,
-    conditioning: str = "concat",
+    labels: LabelSpec = NO_LABELS,
     width: int = 64,
     batch_norm: bool = True,
     conditional_batch_norm: bool = False,
@@ -31,7 +32,7 @@ def generator(
     """z -> a small map of many channels -> transposed convolutions -> an image.
 
     Args:
-        latent_dim, sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
+        latent_dim, sample_shape, labels: see `networks.build`.
         width: channels of the widest map before the image; doubled at each
             halving of the size, up to 8 times this.
         batch_norm: normalise before each activation.
@@ -44,12 +45,9 @@ def generator(
     Raises:
         ConfigError: a shape other than (4a, 4b, 1 or 3) up to 128.
     """
-    blocks.check_conditioning(conditioning)
     doublings = blocks.halvings("dcgan", sample_shape, LARGEST)
     height, wide, channels = sample_shape
-    inputs, x, condition = blocks.generator_inputs(
-        latent_dim, num_classes, condition_dim, conditional_batch_norm
-    )
+    inputs, x, condition = blocks.generator_inputs(latent_dim, labels, conditional_batch_norm)
     batch_norm = batch_norm or conditional_batch_norm
     first = (height >> doublings, wide >> doublings, _channels(width, doublings - 1))
     x = layers.Dense(blocks.size_of(first), use_bias=not batch_norm)(x)
@@ -67,9 +65,8 @@ def generator(
 def discriminator(
     *,
     sample_shape: tuple[int, ...],
-    num_classes: int | None = None,
-    condition_dim: int | None = None,
-    conditioning: str = "concat",
+    labels: LabelSpec = NO_LABELS,
+    conditioning: Literal["concat", "projection"] = "concat",
     width: int = 64,
     batch_norm: bool = False,
     spectral_norm: bool = False,
@@ -78,7 +75,7 @@ def discriminator(
     """An image -> strided convolutions with leaky ReLU -> one logit.
 
     Args:
-        sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
+        sample_shape, labels, conditioning: see `networks.build`.
         width: channels of the first map, doubled at each halving of the size,
             up to 8 times this.
         batch_norm: normalise all but the first map, as the paper does.
@@ -92,12 +89,11 @@ def discriminator(
     Raises:
         ConfigError: a shape other than (4a, 4b, channels) up to 128.
     """
-    blocks.check_conditioning(conditioning)
     halvings = blocks.halvings("dcgan", sample_shape, LARGEST, channels=None)
     conv, dense = blocks.conv_maker(spectral_norm), blocks.dense_maker(spectral_norm)
     images = keras.Input(sample_shape, name="images")
-    labels = blocks.label_input(num_classes, condition_dim)
-    x = blocks.image_with_label(images, labels, num_classes, conditioning)
+    label = blocks.label_input(labels)
+    x = blocks.image_with_label(images, label, labels, conditioning)
     for level in range(halvings):
         x = conv(_channels(width, level), KERNEL, strides=2, padding="same")(x)
         if batch_norm and level > 0:
@@ -106,8 +102,8 @@ def discriminator(
         if dropout:
             x = Dropout(dropout)(x)
     x = layers.Flatten()(x)
-    output = blocks.logits(x, labels, num_classes, conditioning, dense)
-    inputs = {"images": images} if labels is None else {"images": images, "labels": labels}
+    output = blocks.logits(x, label, labels, conditioning, dense)
+    inputs = {"images": images, **({"labels": label} if labels else {})}
     return keras.Model(inputs, output, name="discriminator")
 
 

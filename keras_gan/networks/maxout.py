@@ -6,21 +6,22 @@ Goodfellow 2014 and the `mnist.yaml` published with its code (pylearn2).
 
 from __future__ import annotations
 
+from typing import Literal
+
 import keras
 import numpy as np
 from keras import layers
 
 from keras_gan.networks import blocks
 from keras_gan.networks.layers import Dropout, Maxout
+from keras_gan.utils.labels import NO_LABELS, LabelSpec
 
 
 def generator(
     *,
     latent_dim: int,
     sample_shape: tuple[int, ...],
-    num_classes: int | None = None,
-    condition_dim: int | None = None,
-    conditioning: str = "concat",
+    labels: LabelSpec = NO_LABELS,
     sample_mean: np.ndarray | None = None,
     hidden: list[int] = (1200, 1200),
     weight_range: float = 0.05,
@@ -28,7 +29,7 @@ def generator(
     """z -> ReLU layers -> sigmoid pixels.
 
     Args:
-        latent_dim, sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
+        latent_dim, sample_shape, labels: see `networks.build`.
         sample_mean: float `sample_shape` in [-1, 1]. Where given, the output
             biases start at the log-odds of the pixels' marginals.
         hidden: units of the ReLU layers.
@@ -37,9 +38,8 @@ def generator(
     Returns:
         Model: `latent` (, `labels`) -> float32 (batch, *sample_shape) in [-1, 1].
     """
-    blocks.check_conditioning(conditioning)
     uniform = _uniform(weight_range)
-    inputs, x, _ = blocks.generator_inputs(latent_dim, num_classes, condition_dim)
+    inputs, x, _ = blocks.generator_inputs(latent_dim, labels)
     for units in hidden:
         x = layers.Dense(units, activation="relu", kernel_initializer=uniform())(x)
     output = layers.Dense(blocks.size_of(sample_shape), kernel_initializer=uniform())
@@ -55,9 +55,8 @@ def generator(
 def discriminator(
     *,
     sample_shape: tuple[int, ...],
-    num_classes: int | None = None,
-    condition_dim: int | None = None,
-    conditioning: str = "concat",
+    labels: LabelSpec = NO_LABELS,
+    conditioning: Literal["concat", "projection"] = "concat",
     units: list[int] = (240, 240),
     pieces: int = 5,
     weight_range: float = 0.005,
@@ -68,7 +67,7 @@ def discriminator(
     """A sample -> maxout layers with dropout -> one logit.
 
     Args:
-        sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
+        sample_shape, labels, conditioning: see `networks.build`.
         units: units of each maxout layer.
         pieces: affine pieces a unit.
         weight_range: weights start uniform in +- this.
@@ -80,13 +79,12 @@ def discriminator(
     Returns:
         Model: `images` (, `labels`) -> float32 logits (batch, 1).
     """
-    blocks.check_conditioning(conditioning)
     uniform = _uniform(weight_range)
     images = keras.Input(sample_shape, name="images")
-    labels = blocks.label_input(num_classes, condition_dim)
+    label = blocks.label_input(labels)
     x = layers.Rescaling(0.5, offset=0.5)(layers.Flatten()(images))
-    if labels is not None and conditioning == "concat":
-        embedded = blocks.embedded_label(labels, num_classes, blocks.LABEL_FEATURES)
+    if labels and conditioning == "concat":
+        embedded = blocks.embedded_label(label, labels, blocks.LABEL_FEATURES)
         x = layers.Concatenate(name="image_and_label")([x, embedded])
     x = Dropout(input_dropout)(x)
     for count in units:
@@ -96,8 +94,8 @@ def discriminator(
     def last(units, **options):
         return dense(units, kernel_initializer=uniform(), **options)
 
-    output = blocks.logits(x, labels, num_classes, conditioning, last)
-    inputs = {"images": images} if labels is None else {"images": images, "labels": labels}
+    output = blocks.logits(x, label, labels, conditioning, last)
+    inputs = {"images": images, **({"labels": label} if labels else {})}
     return keras.Model(inputs, output, name="discriminator")
 
 

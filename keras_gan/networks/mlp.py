@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import keras
 from keras import layers
 
 from keras_gan.networks import blocks
 from keras_gan.networks.layers import Dropout, FourierFeatures, GaussianNoise
 from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.labels import NO_LABELS, LabelSpec
 
 
 def generator(
     *,
     latent_dim: int,
     sample_shape: tuple[int, ...],
-    num_classes: int | None = None,
-    condition_dim: int | None = None,
-    conditioning: str = "concat",
+    labels: LabelSpec = NO_LABELS,
     hidden: list[int] = (256, 512),
     activations: list[str] | None = None,
     batch_norm: bool = False,
@@ -26,7 +27,7 @@ def generator(
     """z -> hidden dense layers -> a sample.
 
     Args:
-        latent_dim, sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
+        latent_dim, sample_shape, labels: see `networks.build`.
         hidden: units of the hidden layers.
         activations: one per hidden layer, the last one for all that follow; by default
             tanh, then relu.
@@ -38,10 +39,7 @@ def generator(
     Returns:
         Model: `latent` (, `labels`) -> float32 (batch, *sample_shape).
     """
-    blocks.check_conditioning(conditioning)
-    inputs, x, condition = blocks.generator_inputs(
-        latent_dim, num_classes, condition_dim, conditional_batch_norm
-    )
+    inputs, x, condition = blocks.generator_inputs(latent_dim, labels, conditional_batch_norm)
     batch_norm = batch_norm or conditional_batch_norm
     for units, activation in zip(
         hidden, _one_each(activations, hidden, ("tanh", "relu")), strict=True
@@ -59,9 +57,8 @@ def generator(
 def discriminator(
     *,
     sample_shape: tuple[int, ...],
-    num_classes: int | None = None,
-    condition_dim: int | None = None,
-    conditioning: str = "concat",
+    labels: LabelSpec = NO_LABELS,
+    conditioning: Literal["concat", "projection"] = "concat",
     hidden: list[int] = (512, 256, 128),
     activations: list[str] | None = None,
     dropout: float = 0.0,
@@ -74,7 +71,7 @@ def discriminator(
     """A sample -> hidden dense layers -> one logit.
 
     Args:
-        sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
+        sample_shape, labels, conditioning: see `networks.build`.
         hidden: units of the hidden layers.
         activations: one per hidden layer, the last one for all that follow; by default tanh.
         dropout: share of hidden units dropped, in [0, 1).
@@ -92,15 +89,14 @@ def discriminator(
     Raises:
         ConfigError: two norms at once.
     """
-    blocks.check_conditioning(conditioning)
     if unit_norm and spectral_norm:
         raise ConfigError("A layer has one norm, `unit_norm` or `spectral_norm`, not both.")
     dense = blocks.dense_maker(spectral_norm)
     images = keras.Input(sample_shape, name="images")
-    labels = blocks.label_input(num_classes, condition_dim)
+    label = blocks.label_input(labels)
     x = layers.Flatten()(images)
-    if labels is not None and conditioning == "concat":
-        embedded = blocks.embedded_label(labels, num_classes, blocks.LABEL_FEATURES)
+    if labels and conditioning == "concat":
+        embedded = blocks.embedded_label(label, labels, blocks.LABEL_FEATURES)
         x = layers.Concatenate(name="image_and_label")([x, embedded])
     if input_noise:
         x = GaussianNoise(input_noise)(x)
@@ -113,8 +109,8 @@ def discriminator(
             x = Dropout(dropout)(x)
         if noise:
             x = GaussianNoise(noise)(x)
-    output = blocks.logits(x, labels, num_classes, conditioning, dense)
-    inputs = {"images": images} if labels is None else {"images": images, "labels": labels}
+    output = blocks.logits(x, label, labels, conditioning, dense)
+    inputs = {"images": images, **({"labels": label} if labels else {})}
     return keras.Model(inputs, output, name="discriminator")
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from typing import Literal
 
 import keras
 from keras import layers, ops
@@ -18,6 +19,7 @@ from keras import layers, ops
 from keras_gan.networks import blocks
 from keras_gan.networks.layers import Recomputed
 from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.labels import NO_LABELS, LabelSpec
 
 LARGEST = 256
 
@@ -26,9 +28,7 @@ def generator(
     *,
     latent_dim: int,
     sample_shape: tuple[int, ...],
-    num_classes: int | None = None,
-    condition_dim: int | None = None,
-    conditioning: str = "concat",
+    labels: LabelSpec = NO_LABELS,
     width: int = 64,
     max_width: int = 512,
     batch_norm: bool = True,
@@ -37,9 +37,8 @@ def generator(
     """z -> a small map of many channels -> residual blocks, each doubling it -> an image.
 
     Args:
-        latent_dim, sample_shape, num_classes, condition_dim, conditioning: see
-            `networks.build`. Labels choose batch norm's scales and shifts; without batch norm
-            an embedding of the label stands beside z.
+        latent_dim, sample_shape, labels: see `networks.build`. Labels choose batch norm's
+            scales and shifts; without batch norm an embedding of the label stands beside z.
         width: channels of the map of the image's size, doubled at each halving.
         max_width: the most channels of any map.
         batch_norm: normalise before each activation.
@@ -51,12 +50,11 @@ def generator(
     Raises:
         ConfigError: a shape other than (4a, 4b, 1 or 3) up to 256, max_width below width.
     """
-    blocks.check_conditioning(conditioning)
     doublings = blocks.halvings("resnet", sample_shape, LARGEST)
     widths = _widths("generator", width, max_width, doublings + 1)
     normed = blocks.normalised if batch_norm else _unchanged
-    by_label = batch_norm and bool(num_classes or condition_dim)
-    inputs, x, condition = blocks.generator_inputs(latent_dim, num_classes, condition_dim, by_label)
+    by_label = batch_norm and bool(labels)
+    inputs, x, condition = blocks.generator_inputs(latent_dim, labels, by_label)
     first = (*(side >> doublings for side in sample_shape[:2]), widths[doublings])
     x = layers.Reshape(first)(layers.Dense(blocks.size_of(first))(x))
     for level in reversed(range(doublings)):
@@ -70,9 +68,8 @@ def generator(
 def discriminator(
     *,
     sample_shape: tuple[int, ...],
-    num_classes: int | None = None,
-    condition_dim: int | None = None,
-    conditioning: str = "concat",
+    labels: LabelSpec = NO_LABELS,
+    conditioning: Literal["concat", "projection"] = "concat",
     width: int = 64,
     max_width: int = 512,
     spectral_norm: bool = False,
@@ -81,7 +78,7 @@ def discriminator(
     """An image -> residual blocks, each halving it, and one more -> a sum over places -> a logit.
 
     Args:
-        sample_shape, num_classes, condition_dim, conditioning: see `networks.build`.
+        sample_shape, labels, conditioning: see `networks.build`.
         width: channels of the first map, doubled at each halving.
         max_width: the most channels of any map.
         spectral_norm: normalise every linear layer (Miyato 2018), label embeddings excepted.
@@ -94,21 +91,20 @@ def discriminator(
     Raises:
         ConfigError: a shape other than (4a, 4b, channels) up to 256, max_width below width.
     """
-    blocks.check_conditioning(conditioning)
     halvings = blocks.halvings("resnet", sample_shape, LARGEST, channels=None)
     widths = _widths("discriminator", width, max_width, halvings)
     conv, dense = blocks.conv_maker(spectral_norm), blocks.dense_maker(spectral_norm)
     images = keras.Input(sample_shape, name="images")
-    labels = blocks.label_input(num_classes, condition_dim)
-    x = blocks.image_with_label(images, labels, num_classes, conditioning)
+    label = blocks.label_input(labels)
+    x = blocks.image_with_label(images, label, labels, conditioning)
     for level in range(halvings):
         body = _shrinking(widths[level], conv, halve=True, activate=level > 0)
         x = _as_layer(body, [x], f"block_{level}", remat)
     x = _as_layer(_shrinking(widths[-1], conv, halve=False), [x], "last_block", remat)
     # A sum of many float16 values may overflow.
     features = ops.sum(ops.cast(layers.ReLU()(x), "float32"), axis=(1, 2))
-    output = blocks.logits(features, labels, num_classes, conditioning, dense)
-    inputs = {"images": images} if labels is None else {"images": images, "labels": labels}
+    output = blocks.logits(features, label, labels, conditioning, dense)
+    inputs = {"images": images, **({"labels": label} if labels else {})}
     return keras.Model(inputs, output, name="discriminator")
 
 

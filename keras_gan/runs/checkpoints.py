@@ -51,20 +51,24 @@ class Writer:
         folder: the run's `checkpoints/`.
         config: the run's, which goes into each of them.
         keep: how many of the newest stay.
+        explain: (iteration, what is wrong) -> the text of a DivergedError.
 
     Raises:
         DiskError: from both methods: it can't be written; older ones are untouched.
         DivergedError: from both: a weight is not finite; older ones are untouched.
-
-    Attributes:
-        told: (iteration, what is wrong) -> the text of a DivergedError.
     """
 
-    def __init__(self, folder: Path, config: Config, keep: int):
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        keep: int,
+        explain: Callable[[int, list[str]], str] | None = None,
+    ):
         self.folder = folder
-        self.told: Callable[[int, list[str]], str] = _told
         self.config = config
         self.keep = keep
+        self.explain = explain or _explain
         self._made: tuple[int, bytes, str] | None = None  # iteration, state and its checksum
 
     def save(self, gan: GAN) -> Path:
@@ -84,7 +88,7 @@ class Writer:
         iteration = int(gan.iteration.numpy())
         if self._made is None or self._made[0] != iteration:
             if wrong := _not_finite(gan):
-                raise DivergedError(self.told(iteration, wrong))
+                raise DivergedError(self.explain(iteration, wrong))
             state = _state_bytes(gan)
             self._made = iteration, state, hashlib.sha256(state).hexdigest()
         _, state, checksum = self._made
@@ -306,7 +310,7 @@ def _sums(facts: bytes, state: str) -> bytes:
     return "".join(f"{checksum}  {name}\n" for checksum, name in named).encode()
 
 
-def _told(iteration: int, wrong: list[str]) -> str:
+def _explain(iteration: int, wrong: list[str]) -> str:
     return f"Training has diverged: at step {iteration} {'; '.join(wrong)}."
 
 
@@ -327,8 +331,7 @@ def _state_bytes(gan: GAN) -> bytes:
 
 def state(gan: GAN) -> list:
     """The variables of a checkpoint."""
-    optimizers = (gan.generator_optimizer, gan.discriminator_optimizer)
-    return [*gan.weights, *(v for optimizer in optimizers for v in optimizer.variables)]
+    return [*gan.weights, *(v for p in gan.players for v in gan.optimizer_of(p).variables)]
 
 
 def _bytes(variables: list) -> int:

@@ -20,6 +20,7 @@ import math
 import os
 import shlex
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,13 +28,15 @@ import numpy as np
 
 from keras_gan.config import Config, parse_config
 from keras_gan.utils import strict_yaml, untrusted
-from keras_gan.utils.checks import check_value
+from keras_gan.utils.checks import Count, check_value, shown
 from keras_gan.utils.errors import ConfigError, RunError
 from keras_gan.utils.files import write_text
+from keras_gan.utils.labels import LabelSpec, VectorLabels, from_facts
 from keras_gan.utils.versions import versions
 
 CONFIG, FACTS, METRICS = "config.yaml", "run.json", "metrics.jsonl"
 CONDITIONS = "conditions.npy"
+FORMAT = 2  # of a run directory; of 0.1.0 it was 1, and not written down
 LONGEST_ROW = 2**20  # bytes of a line of METRICS
 
 
@@ -54,10 +57,13 @@ class RunDirectory:
         try:
             _check_links(self.path)
             self.facts = untrusted.table(self.path / FACTS, _LARGEST_FACTS)
+            _check_format(self.path, self.facts)
             self.sample_shape = _shape(self.facts["sample_shape"])
             self.num_samples = check_value("num_samples", self.facts["num_samples"], int)
-            self.class_names = _names(self.facts["class_names"])
-            self.condition_dim = _condition_dim(self.facts.get("condition_dim"))
+            self.labels = self._labels(self.facts["labels"])
+            steps = self.facts["steps_per_epoch"]
+            self.steps_per_epoch = check_value("steps_per_epoch", steps, Count)
+            self.headline = check_value("headline", self.facts["headline"], list[str])
             self.created = check_value("created", self.facts["created"], str)
         except FileNotFoundError as error:
             raise RunError(f"{path} is not a run directory: it has no {FACTS}.") from error
@@ -78,17 +84,18 @@ class RunDirectory:
         cls,
         config: Config,
         sample_shape: tuple[int, ...],
-        class_names: tuple[str, ...] | None,
+        labels: LabelSpec,
         num_samples: int,
+        steps_per_epoch: int,
         path: str | Path | None = None,
         replicas: int = 1,
-        conditions: np.ndarray | None = None,
+        headline: Sequence[str] = (),
     ) -> Self:
-        """Makes a new run directory: `path`, or one named by recipe and time under `runs_root()`.
+        """Make a new run directory: `path`, or one named by recipe and time under `runs_root()`.
 
-        Its `run.json` notes the arguments but for the first and the last, and the versions at
-        work. `conditions` float32 (n, condition_dim) are what to sample with by default, where
-        labels are vectors.
+        Its `run.json` notes the arguments but for the first, and the versions at work. Examples
+        of labels that are vectors have a file of their own. `headline` names the metrics by
+        which lists of runs describe it.
 
         Raises:
             ConfigError: it exists and is not empty.
@@ -98,11 +105,13 @@ class RunDirectory:
         given, path = path, Path(path) if path else _free_name(config.name, now)
         check_new(path)
         facts = {
+            "format": FORMAT,
             "sample_shape": list(sample_shape),
-            "class_names": None if class_names is None else list(class_names),
-            "condition_dim": None if conditions is None else conditions.shape[1],
+            "labels": labels.facts(),
             "num_samples": num_samples,
+            "steps_per_epoch": steps_per_epoch,
             "replicas": replicas,
+            "headline": list(headline),
             "created": now.isoformat(),
             "versions": versions(),
         }
@@ -113,16 +122,15 @@ class RunDirectory:
                 (path / folder).mkdir(parents=True)
                 mine.append(path / folder)
             write_text(path / CONFIG, config.to_yaml())
-            if conditions is not None:
-                (path / CONDITIONS).write_bytes(_as_npy(conditions))
+            if isinstance(labels, VectorLabels):
+                (path / CONDITIONS).write_bytes(_as_npy(labels.kept()))
             write_text(path / FACTS, json.dumps(facts, indent=1))
         except OSError as error:
             _remove(mine, missing)
             if isinstance(error, FileExistsError) and path.exists() and not mine:
                 # Another process has made this run in the meantime.
-                return cls.create(
-                    config, sample_shape, class_names, num_samples, given, replicas, conditions
-                )
+                facts = sample_shape, labels, num_samples, steps_per_epoch
+                return cls.create(config, *facts, given, replicas, headline)
             raise _unwritable(path, error.strerror or str(error)) from error
         return cls(path)
 
@@ -140,25 +148,15 @@ class RunDirectory:
 
     @property
     def total_steps(self) -> int:
-        """Iterations of the whole training (`engine.schedule.Schedule` counts the same)."""
-        training = self.config.training
-        rows_per_round = training.batch_size * training.discriminator_steps
-        return training.epochs * (self.num_samples // rows_per_round)
+        """Training steps of the whole training."""
+        return self.config.training.epochs * self.steps_per_epoch
 
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
-    @property
-    def conditional(self) -> bool:
-        return self.config.network.conditioning != "none"
-
-    @property
-    def num_classes(self) -> int | None:
-        return None if self.class_names is None else len(self.class_names)
-
     def conditions(self) -> np.ndarray:
-        """Labels to sample with, where they are vectors: float32 (n, condition_dim), of the data.
+        """Return labels to sample with, where they are vectors: float32 (n, size), of the data.
 
         Raises:
             RunError: they are not there, or damaged.
@@ -169,9 +167,17 @@ class RunDirectory:
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or error
             raise RunError(f"Can't read {file}: {why}. Give --condition FILE.npy.") from error
-        if kept.ndim != 2 or kept.shape[1] != self.condition_dim or not len(kept):
+        if kept.ndim != 2 or kept.shape[1] != self.labels.size or not len(kept):
             raise RunError(f"{file} is damaged: its shape is {kept.shape}.")
         return kept
+
+    def _labels(self, facts: Any) -> LabelSpec:
+        labels = from_facts(facts)
+        return (
+            VectorLabels(labels.size, self.conditions)
+            if isinstance(labels, VectorLabels)
+            else labels
+        )
 
     def metrics(self) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl, in order; a line that is still being written is left out."""
@@ -227,7 +233,7 @@ def resume_command(run: str | Path) -> str:
 
 
 _LARGEST_FACTS = 2**24  # bytes
-_LARGEST_SAMPLE, _MOST_CLASSES = 2**26, 2**16  # a sample's numbers
+_LARGEST_SAMPLE = 2**26  # a sample's numbers
 
 
 def _shape(given: Any) -> tuple[int, ...]:
@@ -235,13 +241,6 @@ def _shape(given: Any) -> tuple[int, ...]:
     if len(shape) not in (1, 3) or min(shape) < 1 or math.prod(shape) > _LARGEST_SAMPLE:
         raise ConfigError(f"`sample_shape` should be that of images or points. Received: {shape}.")
     return shape
-
-
-def _names(given: Any) -> tuple[str, ...] | None:
-    names = check_value("class_names", given, list[str] | None)
-    if names is not None and len(names) > _MOST_CLASSES:
-        raise ConfigError(f"`class_names` should be at most {_MOST_CLASSES:,}.")
-    return None if names is None else tuple(names)
 
 
 def _as_npy(array: np.ndarray) -> bytes:
@@ -258,11 +257,13 @@ def _from_npy(content: bytes) -> np.ndarray:
         raise ValueError("it is no array of numbers") from error
 
 
-def _condition_dim(given: Any) -> int | None:
-    dim = check_value("condition_dim", given, int | None)
-    if dim is not None and not 1 <= dim <= _MOST_CLASSES:
-        raise ConfigError(f"`condition_dim` should be 1 to {_MOST_CLASSES:,}. Received: {dim}.")
-    return dim
+def _check_format(path: Path, facts: dict[str, Any]) -> None:
+    """Raise RunError for a run of another version of this format."""
+    if facts.get("format") != FORMAT:
+        raise RunError(
+            f"{path} is a run of format {shown(facts.get('format', 1))}, and this version reads "
+            f"format {FORMAT}. Train it again, or use the version of keras-gan that made it."
+        )
 
 
 def _check_links(run: Path) -> None:

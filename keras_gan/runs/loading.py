@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import keras
 
     from keras_gan.games.gan import GAN
+    from keras_gan.networks import DataSpec
 
 
 class Run(RunDirectory):
@@ -38,24 +39,24 @@ class Run(RunDirectory):
         Raises:
             RunError: no whole checkpoint, or no best one.
         """
-        from keras_gan.games import building
+        from keras_gan.games import recipes
         from keras_gan.runs import checkpoints
 
-        labels = self.num_classes, self.condition_dim
-        building.check_size(self.config, self.sample_shape, *labels)
-        gan = building.build_gan(
-            self.config,
-            self.sample_shape,
-            self.num_classes,
-            condition_dim=self.condition_dim,
-            precision="float32",
-        )
+        data = self.data_spec()
+        recipes.check_size(self.config, data)
+        gan = recipes.build(self.config, data, precision="float32")
         if self.checkpoint == "best":
             checkpoints.load_best(gan, self.checkpoints)
             return gan
         for problem in checkpoints.load_newest(gan, self.checkpoints)[1]:
             warnings.warn(problem, KerasGanWarning, stacklevel=2)
         return gan
+
+    def data_spec(self) -> DataSpec:
+        """Return what its networks are for."""
+        from keras_gan.networks import DataSpec
+
+        return DataSpec(self.sample_shape, self.labels)
 
     @property
     def generator(self) -> keras.Model:

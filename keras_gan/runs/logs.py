@@ -1,4 +1,4 @@
-"""Rows of numbers, in `metrics.jsonl` and TensorBoard alike."""
+"""The metrics log of a run: `metrics.jsonl` and TensorBoard alike."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 
 from keras_gan.runs.directory import LONGEST_ROW, METRICS
 from keras_gan.utils import untrusted
-from keras_gan.utils.files import replaced_file
+from keras_gan.utils.files import flush, replaced_file
 
 BOARD = "tensorboard"
 OPTIMUM = f"{BOARD}/optimum"  # a TensorBoard run of its own
@@ -24,52 +24,12 @@ _FRAME = 16  # bytes of length and checksums around a record
 _SQUARE = str.maketrans("()", "[]")
 
 
-class Board:
-    """A TensorBoard event file of a run, each event of which is written at once.
+class MetricsLog:
+    """The one writer of a run's `metrics.jsonl` and of its TensorBoard event file.
 
-    TensorFlow by itself keeps events back for minutes: a killed process would take
-    along those of before its last checkpoint.
-
-    Args:
-        folder: for one TensorBoard run.
-
-    Raises:
-        OSError: from any method: it can't be written.
-    """
-
-    def __init__(self, folder: Path):
-        with _as_os_error():
-            self._writer = tf.summary.create_file_writer(str(folder))
-
-    @contextlib.contextmanager
-    def at(self, iteration: int) -> Iterator[None]:
-        """In this block `tf.summary` writes here, at `iteration`."""
-        with _as_os_error():
-            with self._writer.as_default(step=iteration):
-                yield
-            self._writer.flush()
-
-    def close(self) -> None:
-        with _as_os_error():
-            self._writer.close()
-
-
-def write_scalar(tag: str, value: float) -> None:
-    """`tf.summary.scalar`, under its name in charts of several tags, too."""
-    for name in dict.fromkeys([tag, charted(tag)]):
-        tf.summary.scalar(name, value)
-
-
-def charted(tag: str) -> str:
-    """What V(D,G) and the like are called once more, for TensorBoard's Custom Scalars tab.
-
-    It takes all from a tag's first round bracket on for the name of the run, and draws no line.
-    """
-    return f"charts/{tag.translate(_SQUARE)}" if "(" in tag else tag
-
-
-class RowWriter:
-    """Appends rows to a run's `metrics.jsonl`, and their values to TensorBoard.
+    Rows and events are written at once. TensorFlow by itself holds events back for minutes, and
+    a killed process would lose those from before its last checkpoint. The event file is made
+    with its first event.
 
     Args:
         run: the run directory.
@@ -80,24 +40,67 @@ class RowWriter:
 
     def __init__(self, run: Path):
         torn = _ends_within_a_line(run / METRICS)
-        self._file = open(run / METRICS, "ab", buffering=0, opener=_without_waiting)  # noqa: SIM115
+        self._run = run
+        self._events: dict[str, tf.summary.SummaryWriter] = {}
+        self._opened = contextlib.ExitStack()
+        file = open(run / METRICS, "ab", buffering=0, opener=_without_waiting)  # noqa: SIM115
+        self._file = self._opened.enter_context(file)
         if torn:  # else the next row would be a part of this one
             self._file.write(b"\n")
-        self.board = Board(run / BOARD)
 
     def write(self, iteration: int, values: Mapping[str, float]) -> None:
+        """Append a row to `metrics.jsonl`, and write its values to TensorBoard."""
         row = {"iteration": iteration, **finite_or_null(values)}
         rest = f"{json.dumps(row)}\n".encode()
         while rest:  # a disk that becomes full takes a part, and fails at what is left
             rest = rest[self._file.write(rest) :]
-        with self.board.at(iteration):
-            for name, value in values.items():
-                if name != "time/unix":
-                    write_scalar(name, value)
+        self._write_scalars(iteration, {k: v for k, v in values.items() if k != "time/unix"})
+
+    def write_optima(self, iteration: int, optima: Mapping[str, float]) -> None:
+        """Write the optima of logs, by the logs' names, as a second TensorBoard run.
+
+        TensorBoard draws equal tags of two runs in one chart.
+        """
+        self._write_scalars(iteration, optima, OPTIMUM)
+
+    @contextlib.contextmanager
+    def at(self, iteration: int, folder: str = BOARD) -> Iterator[None]:
+        """Let `tf.summary` write to a TensorBoard run, at `iteration`, within a `with` block."""
+        with _as_os_error():
+            if folder not in self._events:
+                writer = tf.summary.create_file_writer(str(self._run / folder))
+                self._opened.callback(writer.close)
+                self._events[folder] = writer
+            with self._events[folder].as_default(step=iteration):
+                yield
+            self._events[folder].flush()
+
+    def sync(self) -> None:
+        """Wait until all that was written is on the disk, where a power cut leaves it."""
+        for path in (self._run / METRICS, *(self._run / BOARD).rglob("*tfevents*")):
+            flush(path)
 
     def close(self) -> None:
-        self._file.close()
-        self.board.close()
+        """Close all files, each of them even where another fails."""
+        with _as_os_error():
+            self._opened.close()
+
+    def _write_scalars(
+        self, iteration: int, values: Mapping[str, float], folder: str = BOARD
+    ) -> None:
+        with self.at(iteration, folder):
+            for name, value in values.items():
+                for tag in dict.fromkeys([name, charted(name)]):
+                    tf.summary.scalar(tag, value)
+
+
+def charted(name: str) -> str:
+    """Return the second tag of V(D,G) and the like, for TensorBoard's Custom Scalars tab.
+
+    That tab takes all from a tag's first round bracket on for the name of the run, and draws no
+    line. Names without round brackets have one tag.
+    """
+    return f"charts/{name.translate(_SQUARE)}" if "(" in name else name
 
 
 def _ends_within_a_line(path: Path) -> bool:
@@ -109,17 +112,17 @@ def _ends_within_a_line(path: Path) -> bool:
 
 
 def _without_waiting(path: Path, flags: int) -> int:
-    """Opens a file, but no pipe whose other end may never come."""
+    """Open a file; fail at a pipe, whose other end may never come."""
     return os.open(path, flags | os.O_NONBLOCK, 0o666)
 
 
 def finite_or_null(row: Mapping[str, float]) -> dict[str, float | None]:
-    """JSON has no NaN and no infinity: they become null."""
+    """Replace NaN and infinity by None: JSON has no numbers for them."""
     return {name: value if math.isfinite(value) else None for name, value in row.items()}
 
 
 def drop_rows_after(path: Path, iteration: int) -> None:
-    """Removes the rows of metrics.jsonl beyond `iteration`, and lines that are torn or damaged."""
+    """Remove the rows of metrics.jsonl after `iteration`, and torn or corrupt lines."""
     if not path.exists():
         return
     if sum(map(len, _rows_up_to(path, iteration))) < path.stat().st_size:
@@ -135,9 +138,9 @@ def _rows_up_to(path: Path, iteration: int) -> Iterator[bytes]:
 
 
 def drop_events_after(folder: Path, iteration: int) -> None:
-    """Removes TensorBoard's events beyond `iteration`, and the torn end of a file.
+    """Remove TensorBoard's events after `iteration`, and the torn end of a file.
 
-    A file that has no event left but its version is removed.
+    A file with no event left but its version is removed.
     """
     for path in sorted(folder.rglob("*tfevents*")):
         _cut_where_torn(path)
@@ -152,9 +155,9 @@ def drop_events_after(folder: Path, iteration: int) -> None:
 
 
 def _cut_where_torn(path: Path) -> None:
-    """Cuts a record off that does not end within its file, is empty or longer than any event.
+    """Cut off a record that does not end within its file, is empty or longer than any event.
 
-    TensorFlow makes room for as many bytes as a record says it has.
+    TensorFlow allocates as many bytes as a record's header names.
     """
     end = 0
     with untrusted.opened(path) as file:
@@ -171,7 +174,7 @@ def _cut_where_torn(path: Path) -> None:
 
 
 def _events(path: Path) -> Iterator[tuple[bytes, int | None]]:
-    """(record, step) of an event file, up to where it is damaged; its version has no step."""
+    """Yield (record, step) of an event file, up to a corrupt one; its version has no step."""
     with contextlib.suppress(tf.errors.DataLossError, DecodeError):
         for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
             event = tf.compat.v1.Event.FromString(record)
@@ -191,7 +194,7 @@ def _keep_events(path: Path, iteration: int) -> None:
 
 @contextlib.contextmanager
 def _as_os_error() -> Iterator[None]:
-    """TensorFlow's errors of files as Python's.
+    """Raise TensorFlow's file errors as Python's.
 
     Left as they are, Keras' `fit` would take one of them (file too large, which
     TensorFlow calls out of range) for the end of the data.

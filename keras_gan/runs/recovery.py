@@ -23,18 +23,18 @@ _ROW = 4096  # bytes of a row in metrics.jsonl and in TensorBoard, amply
 _PICTURE = 2**16  # bytes of a small picture, amply
 
 
-def wind_back(run: Path, gan: GAN) -> None:
-    """Takes away what a run wrote beyond `gan`'s iteration, and what was left half-written.
+def roll_back(run: Path, gan: GAN) -> None:
+    """Remove what a run wrote after `gan`'s iteration, and what was left half-written.
 
     Rows, TensorBoard events and pictures of the steps that are trained again are
-    removed; damaged checkpoints beyond it are renamed, not removed.
+    removed. Corrupt checkpoints after it are renamed, not removed.
 
     Args:
         run: the run directory, locked.
-        gan: as loaded from the checkpoint that training goes on from.
+        gan: as loaded from the checkpoint from which training resumes.
 
     Raises:
-        RunError: there is a whole checkpoint beyond it.
+        RunError: there is a valid checkpoint after it.
         OSError: it can't be written.
     """
     iteration = int(gan.iteration.numpy())

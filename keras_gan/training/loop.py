@@ -9,14 +9,13 @@ from pathlib import Path
 import keras
 
 from keras_gan.config import Config
-from keras_gan.engine import readers, strategies
-from keras_gan.engine.loop import run as run_calls
+from keras_gan.engine import loop, readers, strategies
 from keras_gan.runs import Run, checkpoints, locks, recovery, runs_root
+from keras_gan.runs.logs import MetricsLog
 from keras_gan.training import callbacks
 from keras_gan.training.plan import Training, prepare, way_on
-from keras_gan.utils import signals
-
-_KEPT_CONDITIONS = 100  # labels that a run keeps, where they are vectors
+from keras_gan.utils import processes
+from keras_gan.utils.errors import Interrupted
 
 
 def fit(
@@ -58,10 +57,10 @@ def start(training: Training, run_dir: str | Path | None = None) -> Run | None:
     config, source = training.config, training.source
     folder = runs_root() if run_dir is None else Path(run_dir)
     recovery.check_space(folder, training.gan, config, training.schedule)
-    facts = source.sample_shape, source.class_names, source.num_samples
+    facts = source.sample_shape, source.label_spec, source.num_samples
     replicas = training.workers.strategy.num_replicas_in_sync
-    kept = source.labels[:_KEPT_CONDITIONS] if source.condition_dim else None
-    return Run.create(config, *facts, run_dir, replicas, kept)
+    facts = *facts, training.schedule.steps_per_epoch
+    return Run.create(config, *facts, run_dir, replicas, training.gan.headline)
 
 
 def play(
@@ -88,34 +87,29 @@ def play(
         DivergedError: numbers that are not finite; checkpoints of before stay.
     """
     gan, schedule, workers = training.gan, training.schedule, training.workers
-    with workers.watched(way_on(run)), signals.noted() as received:
+    with workers.watched(way_on(run)), processes.noted() as received:
         workers.share(checkpoints.state(gan))
         # What can't go on is told before a write.
         schedule.calls_from(int(gan.iteration.numpy()))
         with _writing(training, run) if run else contextlib.nullcontext([]) as own:
-            watchers = [*own, *extra_callbacks, signals.StopOnSignal(received, workers.agree)]
+            watchers = [*own, *extra_callbacks, loop.StopOnSignal(received, workers.agree)]
             with readers.ended() if schedule.reader else contextlib.nullcontext():
-                run_calls(training.program, schedule, gan, watchers)
+                loop.run(training.program, schedule, gan, watchers)
         # Not before the chief has written its last files: who leaves earlier is lost to it.
         stopped = workers.agree(received)
     if stopped:
-        raise signals.Interrupted(received[0])
+        raise Interrupted(received[0])
     return int(gan.iteration.numpy()) >= schedule.total_steps
 
 
 @contextlib.contextmanager
 def _writing(training: Training, run: Run) -> Iterator[list[keras.callbacks.Callback]]:
-    """Yields the callbacks that write a run, which is locked and as it was at the iteration."""
-    gan, config = training.gan, training.config
-    recovery.check_space(run.path, gan, config, training.schedule)
-    with (
-        locks.held(run.path),
-        recovery.disk_errors(run.path),
-        contextlib.ExitStack() as at_the_end,
-    ):
-        recovery.wind_back(run.path, gan)
-        run.keep(config)  # a longer training goes on as the longer one
-        own = callbacks.of_run(training, run.path)
-        for callback in own:
-            at_the_end.callback(callback.close)
-        yield own
+    """Yield the chief's callbacks; the run is locked and rolled back to the GAN's iteration."""
+    gan, config, schedule = training.gan, training.config, training.schedule
+    recovery.check_space(run.path, gan, config, schedule)
+    with locks.held(run.path), recovery.disk_errors(run.path):
+        recovery.roll_back(run.path, gan)
+        run.keep(config)  # a longer training is resumed as the longer one
+        progress = callbacks.Progress(schedule.total_steps, schedule.steps_per_epoch)
+        with contextlib.closing(MetricsLog(run.path)) as log, contextlib.closing(progress):
+            yield [*callbacks.of_run(training, run.path, log), progress]

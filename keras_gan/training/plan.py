@@ -15,8 +15,9 @@ from keras_gan.data import Source, load_source, located
 from keras_gan.engine import programs, readers, strategies
 from keras_gan.engine.schedule import Schedule
 from keras_gan.engine.workers import Workers
-from keras_gan.games import building
+from keras_gan.games import recipes
 from keras_gan.games.gan import GAN
+from keras_gan.networks import DataSpec
 from keras_gan.runs import Run, checkpoints, load, recovery
 from keras_gan.training import memory
 from keras_gan.utils.errors import ConfigError
@@ -30,51 +31,41 @@ class Training:
     source: Source
     gan: GAN
     schedule: Schedule
-    program: programs.RoundsProgram
+    program: programs.StepsProgram
     workers: Workers
 
     def summary(self) -> list[tuple[str, str]]:
         """What will be trained, on what and how: (heading, text) lines."""
         config, source, gan = self.config, self.source, self.gan
         shape = "x".join(str(n) for n in source.sample_shape)
-        classes = f", {source.num_classes} classes" if source.num_classes else ""
-        if source.condition_dim:
-            classes = f", labels of {source.condition_dim} numbers"
+        labels = f", {source.label_spec}" if source.label_spec else ""
         kind = "images" if source.is_image else "points"
-        sizes = [f"{n.count_params():,}" for n in (gan.generator, gan.discriminator)]
-        encoder = f", encoder {gan.encoder.count_params():,}" if gan.encoder is not None else ""
-        labels = "" if not gan.conditional else f", labels by {config.network.conditioning}"
-        auxiliary = building.build_auxiliary(config).values()
-        penalties = "".join(f" + {loss.name} {loss.weight:g}" for loss in auxiliary)
-        penalties += "".join(
-            f" + {p.name} {p.weight:g}" + (f" every {p.every}" if p.every > 1 else "")
-            for p in gan.penalties
-        )
+        sizes = [f"{name} {n.count_params():,}" for name, n in gan.networks().items()]
         training = config.training
         compiled = "XLA" if self.program.jit_compile else "plain graph"
         strategy = self.workers.strategy
         share = training.batch_size // strategy.num_replicas_in_sync
         replicas = f"{strategies.described(strategy)}, {share} images each"
         return [
-            ("data", f"{source.name}: {source.num_samples:,} {kind} of {shape}{classes}"),
+            ("data", f"{source.name}: {source.num_samples:,} {kind} of {shape}{labels}"),
             *(("note", note) for note in source.notes),
             (
                 "networks",
-                f"{config.network.family}{labels}: generator {sizes[0]}, "
-                f"discriminator {sizes[1]}{encoder} parameters",
+                f"{config.network['family']}: {', '.join(sizes)} parameters",
             ),
             (
                 "game",
-                f"{config.objective.get('name', 'non_saturating')}{penalties}, "
-                f"k = {training.discriminator_steps}, batch {training.batch_size}",
+                f"{recipes.described(config)}, "
+                f"{gan.options.minibatches} x {training.batch_size} images per step",
             ),
             (
                 "engine",
-                f"{compiled}, {self.schedule.steps_per_call} steps a call, {training.precision}",
+                f"{compiled}, {self.schedule.steps_per_execution} steps per call, "
+                f"{training.precision}",
             ),
             *([("replicas", replicas)] if share < training.batch_size else []),
             *self._input(),
-            ("memory", str(self._memory(share))),
+            ("memory", str(self._memory())),
             ("length", f"{training.epochs} epochs of {self.schedule.steps_per_epoch} steps"),
         ]
 
@@ -84,16 +75,16 @@ class Training:
         where = "from the disk" if self.source.is_stored else "from memory"
         return [("input", f"images are streamed {where}, ahead of the rounds")]
 
-    def _memory(self, batch_size: int) -> memory.Memory:
-        """What this process needs, with `batch_size` samples a replica."""
+    def _memory(self) -> memory.Memory:
+        """Return what this process keeps in memory."""
         share, schedule = strategies.share_of(self.workers.strategy), self.schedule
         data = 0 if self.source.is_stored else self.source.images.nbytes
         if schedule.reader is None:
             data += len(share.own) * data  # a copy on each device
         else:
-            data += schedule.reader.sizes(schedule.steps_per_call, schedule.rows_per_round)
+            data += schedule.reader.sizes(schedule.steps_per_execution, schedule.rows_per_step)
         several = len(share.own) if share.replicas > 1 else None
-        return memory.estimate(self.gan, batch_size, data, several)
+        return memory.estimate(self.gan, data, several)
 
 
 def prepare(config: Config, strategy: tf.distribute.Strategy | None = None) -> Training:
@@ -110,10 +101,12 @@ def prepare(config: Config, strategy: tf.distribute.Strategy | None = None) -> T
         DataError: data that can't be had, or too few of them.
         RunError: another worker is lost.
     """
-    building.check(config)
+    recipes.check(config)
+    config = recipes.resolved(config)
+    options = recipes.options_of(config)
     strategy = strategy or strategies.make("one")
     workers = Workers(strategy)
-    parts = config.training.packing * config.training.accumulate
+    parts = options.multiple * config.training.gradient_accumulation_steps
     strategies.check_batch(strategy, config.training.batch_size, parts)
     config = _with_whole_paths(config)
     source = load_source(config.data)
@@ -121,37 +114,32 @@ def prepare(config: Config, strategy: tf.distribute.Strategy | None = None) -> T
     reader = None
     if readers.is_streamed(config.data.stream, source.images):
         share = strategies.share_of(strategy)
-        reader = readers.Reader(source.images, share, training.discriminator_steps)
+        reader = readers.Reader(source.images, share, options.minibatches)
     schedule = Schedule(
         source.num_samples,
-        training.batch_size * training.discriminator_steps,
+        training.batch_size * options.minibatches,
         training.epochs,
-        training.steps_per_call,
+        training.steps_per_execution,
         config.seed,
         reader,
         _balanced(config, source),
     )
     with workers.watched("Start all workers again."):
         workers.check_same("settings or data", _told_apart_by(config, source))
-    labels = source.num_classes, source.condition_dim
-    building.check_size(config, source.sample_shape, *labels)
+    spec = DataSpec(source.sample_shape, source.label_spec)
+    recipes.check_size(config, spec)
     keras.utils.set_random_seed(config.seed)
-    mean = source.mean() if networks.takes_mean(config.network.family) else None
+    if networks.takes_mean(config.network["family"]):
+        spec = dataclasses.replace(spec, mean=source.mean())
     with workers.watched("Start all workers again."), strategy.scope():
-        gan = building.build_gan(
-            config,
-            source.sample_shape,
-            source.num_classes,
-            condition_dim=source.condition_dim,
-            sample_mean=mean,
-        )
-        building.compile_gan(gan, config)
+        gan = recipes.build(config, spec)
+        recipes.compile_model(gan, config)
         if config.data.labels_per_class is not None:
-            known = np.flatnonzero(source.labels >= 0)
-            gan.set_labeled_images(source.images[known], source.labels[known])
-        jit = programs.choose_jit(training.jit_compile, gan.generator, gan.discriminator)
-        images = reader or source.images
-        program = programs.RoundsProgram(gan, images, source.labels, jit)
+            labeled = np.flatnonzero(source.labels >= 0)
+            gan.set_labeled_images(source.images[labeled], source.labels[labeled])
+        jit = programs.choose_jit(training.jit_compile, *gan.networks().values())
+        fields = {"images": reader or source.images, "labels": source.labels}
+        program = programs.StepsProgram(gan, fields, jit)
     if training.init_from is not None and workers.is_chief:  # who gives them to the others
         start_from(gan, training.init_from)
     return Training(config, source, gan, schedule, program, workers)
@@ -200,8 +188,7 @@ def prepare_resume(
     for what, now, then in (
         ("samples of shape", source.sample_shape, run.sample_shape),
         ("samples", source.num_samples, run.num_samples),
-        ("classes", source.class_names, run.class_names),
-        ("labels of size", source.condition_dim, run.condition_dim),
+        ("labels,", source.label_spec, run.labels),
     ):
         if now != then:
             raise ConfigError(
@@ -222,7 +209,7 @@ def _told_apart_by(config: Config, source: Source) -> str:
     """What workers have to have in common; their data may lie in different places."""
     anywhere = dataclasses.replace(config.data, name="", directory=None)
     settings = dataclasses.replace(config, data=anywhere).replace(training__init_from=None)
-    facts = source.num_samples, source.sample_shape, source.class_names
+    facts = source.num_samples, source.sample_shape, source.label_spec.facts()
     return f"{__version__} {tf.__version__} {facts} {settings.to_yaml()}"
 
 
@@ -240,15 +227,15 @@ def start_from(gan: GAN, path: str) -> None:
         RunError: no such run, no checkpoint.
     """
     other = load(path).gan
-    # G starts at the average too: the new average begins by following G closely.
-    pairs = [(gan.generator, other.averaged("generator")), (gan.discriminator, other.discriminator)]
-    if gan.generator_ema is not None:
-        pairs.append((gan.generator_ema, other.averaged("generator")))
-    if gan.discriminator_ema is not None:
-        pairs.append((gan.discriminator_ema, other.averaged("discriminator")))
-    if gan.encoder is not None and other.encoder is not None:
-        mine = [gan.encoder] if gan.encoder_ema is None else [gan.encoder, gan.encoder_ema]
-        pairs += [(network, other.averaged("encoder")) for network in mine]
+    averaged = dict(gan.averages)
+    pairs = []
+    for name in other.networks().keys() & gan.networks().keys():
+        # Networks start at the average too: the new average begins by following them closely.
+        # D itself goes on as it was: its average is for the classes that it predicts.
+        start = getattr(other, name) if name == "discriminator" else other.averaged(name)
+        pairs.append((getattr(gan, name), start))
+        if name in averaged:
+            pairs.append((getattr(gan, f"{name}_ema"), other.averaged(name)))
     for mine, theirs in pairs:
         shapes = [[tuple(w.shape) for w in network.weights] for network in (mine, theirs)]
         if shapes[0] != shapes[1]:

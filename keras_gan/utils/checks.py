@@ -3,20 +3,66 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import math
 import types
 import typing
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 from keras_gan.utils.errors import ConfigError, one_line
 
 
+@dataclasses.dataclass(frozen=True)
+class Bounds:
+    """The range of a number, `minimum` <= value < `below`, as a part of its annotation."""
+
+    minimum: float
+    below: float | None = None
+
+    def check(self, path: str, value: Any) -> None:
+        """Raise ConfigError for a number outside the range; whole numbers fit into 32 bits."""
+        below = self.below or (2**31 if isinstance(value, int) else math.inf)
+        if not value >= self.minimum:
+            raise ConfigError(
+                f"`{named(path)}` should be at least {self.minimum}. Received: {shown(value)}."
+            )
+        if not value < below:
+            raise ConfigError(f"`{named(path)}` should be below {below}. Received: {shown(value)}.")
+
+
+#: How many: from 1. How strong: from 0. A share that leaves something: in [0, 1).
+Count = Annotated[int, Bounds(1)]
+Weight = Annotated[float, Bounds(0)]
+Share = Annotated[float, Bounds(0, 1)]
+Seed = Annotated[int, Bounds(0)]
+
+
+class Checked:
+    """A base of dataclasses whose fields hold what their annotations say.
+
+    Raises:
+        ConfigError: on construction, a value of another type or outside its `Bounds`.
+    """
+
+    def __post_init__(self) -> None:
+        for name, annotation in annotations(type(self)).items():
+            value = check_value(name, getattr(self, name), annotation)
+            object.__setattr__(self, name, value)
+
+
+@functools.cache
+def annotations(kind: type) -> dict[str, Any]:
+    """Return the annotations of a dataclass's fields by name, with their bounds."""
+    hints = typing.get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.init}
+
+
 def check_value(path: str, value: Any, annotation: Any) -> Any:
-    """Returns `value` as the annotated type, or raises ConfigError naming `path`.
+    """Return `value` as the annotated type, or raise ConfigError naming `path`.
 
     Whole numbers pass as floats, and texts like 1e-4, which YAML 1.1 takes for
-    a string, too. No other conversion is made.
+    a string, too. A list becomes a tuple where one is annotated. No other conversion is made.
     """
     origin = typing.get_origin(annotation)
     arguments = typing.get_args(annotation)
@@ -24,6 +70,10 @@ def check_value(path: str, value: Any, annotation: Any) -> Any:
         if value is None and type(None) in arguments:
             return None
         return _check_any(path, value, [a for a in arguments if a is not type(None)])
+    if origin is Annotated:
+        value = check_value(path, value, arguments[0])
+        arguments[1].check(path, value)
+        return value
     if origin is Literal:
         if not any(value == a and type(value) is type(a) for a in arguments):
             known = [str(a).lower() if isinstance(a, bool) else str(a) for a in arguments]
@@ -31,10 +81,10 @@ def check_value(path: str, value: Any, annotation: Any) -> Any:
                 f"`{named(path)}` should be one of {', '.join(known)}. Received: {shown(value)}."
             )
         return value
-    if origin is list:
+    if origin in (list, tuple):
         if not isinstance(value, list | tuple):
             wrong_type(path, "a list", value)
-        return [check_value(f"{path}.{i}", v, arguments[0]) for i, v in enumerate(value)]
+        return origin(check_value(f"{path}.{i}", v, arguments[0]) for i, v in enumerate(value))
     if origin is dict:
         if not isinstance(value, dict):
             wrong_type(path, "a table of keys and values", value)
@@ -87,21 +137,6 @@ def _plain(path: str, value: Any, depth: int) -> Any:
         if isinstance(value, kind):
             return str(check_value(path, value, str)) if kind is str else kind(value)
     wrong_type(path, "a number, text, true, false, a list or a table", value)
-
-
-def built(
-    path: str, given: Any, kind: type, build: Callable[[str, Mapping[str, Any]], Any], example: str
-) -> tuple:
-    """Objects of `kind` as they are given, or as `build` makes them of a table {name: options}.
-
-    Raises:
-        ConfigError: anything else; it names `path`, and shows a table as `example`.
-    """
-    if isinstance(given, Mapping) and all(isinstance(o, Mapping) for o in given.values()):
-        return tuple(build(name, options) for name, options in given.items())
-    if isinstance(given, Iterable) and all(isinstance(one, kind) for one in given):
-        return tuple(given)
-    wrong_type(path, f"a table like {example}, or {kind.__name__} objects", given)
 
 
 def wrong_type(path: str, wanted: str, value: Any) -> NoReturn:

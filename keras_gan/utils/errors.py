@@ -7,6 +7,7 @@ its text without a traceback and exits with `exit_code`.
 from __future__ import annotations
 
 import difflib
+import signal
 from collections.abc import Iterable
 
 
@@ -46,6 +47,14 @@ class DiskError(RunError):
 
 class WorkerLostError(RunError):
     """Another process of the training has ended, or can't be reached."""
+
+
+class Interrupted(RunError):
+    """Training was ended by a signal, after a checkpoint."""
+
+    def __init__(self, number: int):
+        super().__init__(f"stopped by {signal.Signals(number).name}")
+        self.exit_code = 128 + number
 
 
 class DivergedError(RunError):

@@ -12,15 +12,10 @@ from PIL import Image
 
 from keras_gan.utils.errors import ConfigError, KerasGanError
 from keras_gan.utils.files import replaced_file, replaced_folder
+from keras_gan.utils.pixels import to_uint8
 
 _PICTURE, _ARRAYS = ".png", ".npz"
 _SHORTEST_SIDE = 32  # tiles below this are shown enlarged
-
-
-def to_uint8(images: np.ndarray) -> np.ndarray:
-    """Float images in [-1, 1] to uint8 0..255, rounded; what lies outside is clipped, NaN is 0."""
-    within = np.nan_to_num(np.clip(images, -1.0, 1.0), nan=-1.0)
-    return np.round((within + 1.0) * 127.5).astype(np.uint8)
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:

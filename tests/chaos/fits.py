@@ -62,7 +62,7 @@ class Plan:
     def arguments(self, run: Path) -> list[str]:
         recipe, epochs = RECIPES[self.recipe]
         own = {
-            "training.steps_per_call": self.call,
+            "training.steps_per_execution": self.call,
             "output.checkpoint_every_epochs": self.cadence / 24,
             "output.scalars_every_steps": self.call,
         }

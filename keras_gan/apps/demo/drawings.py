@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
+from keras_gan.utils.pixels import to_unit
+
 _DARK = 0.05  # of a border: 0 is black, 1 is white
 
 
@@ -42,7 +44,7 @@ def like(drawing: Image.Image, images: np.ndarray) -> Image.Image:
 
 def _brightness(images: np.ndarray) -> np.ndarray:
     """(n, h, w), from 0 to 1."""
-    return np.clip((np.mean(images, axis=-1, dtype=np.float64) + 1.0) / 2.0, 0.0, 1.0)
+    return np.clip(to_unit(np.mean(images, axis=-1, dtype=np.float64)), 0.0, 1.0)
 
 
 def _place(bright: np.ndarray) -> tuple[float, float, float] | None:

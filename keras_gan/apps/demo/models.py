@@ -20,6 +20,7 @@ from keras_gan.games.gan import GAN
 from keras_gan.games.latents import DISTRIBUTIONS
 from keras_gan.runs import Run, sampling
 from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.labels import ClassLabels, VectorLabels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Model:
         class_names: None where it takes no labels; where these are vectors, the numbers of
             those that the run keeps.
         generate: (latents (n, dim), labels (n,) or None) -> float32 images in [-1, 1].
-        judge: (images in [-1, 1], labels or None) -> float32 (n,) logits; None where there
+        logits: (images in [-1, 1], labels or None) -> float32 (n,) logits; None where there
             is no discriminator.
         invert: (images in [-1, 1], a class's name or None for any) -> (latents (n, dim),
             labels (n,) or None); None where latents can't be looked for.
@@ -47,7 +48,7 @@ class Model:
     image_shape: tuple[int, int, int]
     class_names: tuple[str, ...] | None
     generate: Callable[[np.ndarray, np.ndarray | None], np.ndarray]
-    judge: Callable[[np.ndarray, np.ndarray | None], np.ndarray] | None = None
+    logits: Callable[[np.ndarray, np.ndarray | None], np.ndarray] | None = None
     invert: Callable[[np.ndarray, str | None], tuple] | None = None
     run: Run | None = None
     file: Path | None = None
@@ -57,8 +58,7 @@ class Model:
         if self.run is None:
             return self.file
         published = exporters.export(self.run, ("onnx",), out)
-        # An encoder has a file of its own.
-        return next(out / path for path, f in published.files.items() if f["format"] == "onnx")
+        return out / next(iter(published.files))  # the main endpoint's
 
 
 def of_run(path: Path | None, checkpoint: Literal["newest", "best"] = "newest") -> Model:
@@ -76,8 +76,9 @@ def of_run(path: Path | None, checkpoint: Literal["newest", "best"] = "newest") 
         lambda inputs: gan.averaged("generator")(inputs, training=False), reduce_retracing=True
     )
 
-    vectors = run.conditions() if run.conditional and gan.condition_dim is not None else None
-    names = run.class_names if run.conditional else None
+    # Vectors are chosen by the numbers of those that the run has kept.
+    vectors = run.labels.kept() if isinstance(gan.labels, VectorLabels) else None
+    names = gan.labels.names if isinstance(gan.labels, ClassLabels) else None
     if vectors is not None:
         names = tuple(str(n) for n in range(len(vectors)))
 
@@ -88,33 +89,29 @@ def of_run(path: Path | None, checkpoint: Literal["newest", "best"] = "newest") 
     return Model(
         title=f"{run.config.name}, step {int(gan.iteration.numpy()):,} ({run.path})",
         latent_dim=gan.latent_dim,
-        latent_distribution=gan.latent_distribution,
+        latent_distribution=gan.options.latent_distribution,
         image_shape=run.sample_shape,
         class_names=names,
         generate=generate,
-        judge=_judge(gan, vectors),
+        logits=_discriminator(gan, vectors),
         invert=_inverter(run) if vectors is None else None,
         run=run,
     )
 
 
-def _judge(gan: GAN, vectors: np.ndarray | None):
-    """D as it is asked in training, but for what is random there, and without gradients."""
-    takes = players.named_inputs(gan.discriminator)
+def _discriminator(gan: GAN, vectors: np.ndarray | None):
+    """Return D as in training, but for what is random there, and without gradients."""
 
-    def judge(images: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
-        # A packed D sees several images at once: here the same one several times.
-        inputs = {"images": np.concatenate([images] * gan.packing, axis=-1)}
-        if gan.averaged("encoder") is not None:  # D sees pairs: an image with what E makes of it
-            code = sampling.run_batched(gan.averaged("encoder"), {"images": images})
-            inputs["images"] = players.paired(images, code)
-        if "labels" in takes:
-            inputs["labels"] = labels if vectors is None else vectors[labels]
-        inputs = {name: tf.constant(value) for name, value in inputs.items()}
+    def logits(images: np.ndarray, labels: np.ndarray | None) -> np.ndarray:
+        # A packed D takes several images at once: here the same one several times.
+        single = gan.discriminator_images(images)
+        inputs = {"images": tf.concat([single] * gan.options.packing, axis=-1)}
+        if gan.shows_labels:
+            inputs["labels"] = tf.constant(labels if vectors is None else vectors[labels])
         outputs = players.named_outputs(gan.discriminator(inputs, training=False))
         return np.asarray(outputs["logits"], np.float32).reshape(len(images), -1).mean(axis=1)
 
-    return judge
+    return logits
 
 
 def _inverter(run: Run):

@@ -18,6 +18,7 @@ from keras_gan.data.source import fit_picture
 from keras_gan.games import directions, latents
 from keras_gan.runs.sampling import SAMPLING
 from keras_gan.utils import image_grids
+from keras_gan.utils.pixels import to_float, to_uint8
 
 GRID = 64
 _COMPARED = 100  # samples that a picture is held against
@@ -112,8 +113,8 @@ class Playground:
         labels = self._labels(label, _COMPARED)
         made = self.model.generate(self.latents(0, _COMPARED), labels)
         one = None if labels is None else labels[:1]
-        logit = float(self.model.judge(_as_float(seen), one)[0])
-        return seen, logit, float(np.mean(self.model.judge(made, labels) < logit))
+        logit = float(self.model.logits(to_float(seen[None]), one)[0])
+        return seen, logit, float(np.mean(self.model.logits(made, labels) < logit))
 
     @property
     def on_black(self) -> bool:
@@ -139,7 +140,7 @@ class Playground:
         seen = self._fitted(drawings.like(picture, self._some()) if placed else picture)
         names = self.model.class_names
         wanted = label if names is not None and label in names else None
-        latent, labels = self.model.invert(_as_float(seen), wanted)
+        latent, labels = self.model.invert(to_float(seen[None]), wanted)
         return seen, latent, None if labels is None else names[labels[0]]
 
     def edited(self, latent: np.ndarray, label: str | None, offsets: Sequence[float]) -> np.ndarray:
@@ -151,7 +152,7 @@ class Playground:
         """The course of the run, as a picture; None where nothing was logged."""
         from keras_gan.evaluation import plots
 
-        figure = plots.curves(self.model.run.metrics())
+        figure = plots.curves(self.model.run.metrics(), self.model.run.gan)
         if figure is None:
             return None
         file = io.BytesIO()
@@ -175,16 +176,11 @@ class Playground:
         return self.model.generate(self.latents(0, _COMPARED), labels)
 
     def _image(self, latent: np.ndarray, label: str | None) -> np.ndarray:
-        return image_grids.to_uint8(self.model.generate(latent, self._labels(label, 1)))[0]
+        return to_uint8(self.model.generate(latent, self._labels(label, 1)))[0]
 
     def _grid(self, latent, labels, columns: int | None = None) -> np.ndarray:
-        made = image_grids.to_uint8(self.model.generate(latent.astype(np.float32), labels))
+        made = to_uint8(self.model.generate(latent.astype(np.float32), labels))
         return image_grids.grid(made, columns)
-
-
-def _as_float(picture: np.ndarray) -> np.ndarray:
-    """uint8 (h, w, c) to a batch of one in [-1, 1]."""
-    return picture[None].astype(np.float32) / 127.5 - 1.0
 
 
 def _in_turn(names: Sequence[str] | None, count: int) -> np.ndarray | None:

@@ -25,6 +25,8 @@ from keras_gan.games import latents
 from keras_gan.runs import Run, sampling
 from keras_gan.utils import image_grids
 from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.labels import ClassLabels
+from keras_gan.utils.pixels import to_uint8
 
 REPORT, STRIP, ARRAYS = "edit.json", "strip.png", "latents.npz"
 GIF, WEBP = "edit.gif", "edit.webp"
@@ -127,7 +129,7 @@ def between(run: Run, found: Found, other: Found, steps: int) -> Walk:
             "Between images of different labels a conditional generator has no path of latents: "
             "give --label, the same for all of them."
         )
-    path = latents.interpolate(run.gan.latent_distribution, found.latents, ends, steps)
+    path = latents.interpolate(run.gan.options.latent_distribution, found.latents, ends, steps)
     return _walk(run, path, found.labels, {})
 
 
@@ -144,12 +146,12 @@ def towards(run: Run, found: Found, target: int, steps: int, data_dir: str | Non
 
     Source: Shen 2020 (InterFaceGAN), section 3; departure: several classes at once.
     """
-    label = run.class_names[target]
-    if run.conditional:
+    label = run.labels.names[target]
+    if run.gan.labels:
         images = sampling.label_walk(run, found.latents, found.labels, target, steps)["samples"]
         path = np.repeat(found.latents[:, None], steps, axis=1)
         return Walk(path, images.reshape(*path.shape[:2], *images.shape[1:]), {"label": label})
-    model, accuracy, judge = _linear_model(run, data_dir)
+    model, accuracy, judge = linear_model(run, data_dir)
     if target not in model.classes_:
         raise ConfigError(
             f"None of {_SAMPLES:,} samples of {run.path} is a `{label}`: no way there."
@@ -173,9 +175,9 @@ def towards(run: Run, found: Found, target: int, steps: int, data_dir: str | Non
 
 def _target_of(run: Run, label: str) -> int:
     """The class to walk to, by its name or id, or raises ConfigError."""
-    if run.class_names is None:
+    if not isinstance(run.labels, ClassLabels):
         raise ConfigError(f"The data of {run.path} have no classes to walk to.")
-    return sampling.class_id(label, run.class_names)
+    return run.labels.id(label)
 
 
 def _check_ends(given: Given, end: Given) -> None:
@@ -193,7 +195,7 @@ def write(path: Path, run: Run, given: Given, walk: Walk, facts: dict[str, Any])
         DiskError: it can't be written.
     """
     frames = list(walk.images.swapaxes(0, 1))
-    shown = [image_grids.grid(image_grids.to_uint8(frame)) for frame in frames]
+    shown = [image_grids.grid(to_uint8(frame)) for frame in frames]
     with folders.written(path) as folder:
         folders.save_strip(folder / STRIP, [given.images, *frames])
         for name in (GIF, WEBP):
@@ -211,7 +213,7 @@ def _walk(run: Run, path: np.ndarray, labels: np.ndarray | None, facts: dict[str
     return Walk(path, images.reshape(rows, steps, *images.shape[1:]), facts)
 
 
-def _linear_model(run: Run, data_dir: str | None) -> tuple[LogisticRegression, float, Any]:
+def linear_model(run: Run, data_dir: str | None) -> tuple[LogisticRegression, float, Any]:
     """(latents -> class, its accuracy on samples that it has not seen, the classifier)."""
     train, test, _ = protocol.sources(run, protocol.Protocol(data_dir=data_dir))
     cache = Cache(train, test)
@@ -236,7 +238,7 @@ def _weights(model: LogisticRegression) -> tuple[np.ndarray, np.ndarray]:
 
 def _chances(judge: Any, images: np.ndarray) -> np.ndarray:
     """Class probabilities (..., classes) of float images (..., h, w, c)."""
-    flat = image_grids.to_uint8(images).reshape(-1, *images.shape[-3:])
+    flat = to_uint8(images).reshape(-1, *images.shape[-3:])
     return judge(flat)[1].reshape(*images.shape[:-3], -1)
 
 

@@ -14,6 +14,7 @@ from keras_gan.runs import Run
 from keras_gan.utils import image_grids
 from keras_gan.utils.errors import ConfigError
 from keras_gan.utils.files import disk_error, replaced_folder
+from keras_gan.utils.pixels import to_uint8
 
 _MOST_ROWS = 200  # of images that a strip shows
 
@@ -50,7 +51,7 @@ def written(path: Path) -> Iterator[Path]:
 def save_strip(path: Path, columns: list[np.ndarray]) -> None:
     """Writes a PNG with a row an image, of one picture from each column, float32 (n, h, w, c)."""
     images = np.stack([column[:_MOST_ROWS] for column in columns], axis=1)
-    images = image_grids.to_uint8(images.reshape(-1, *images.shape[2:]))
+    images = to_uint8(images.reshape(-1, *images.shape[2:]))
     image_grids.save_png(path, image_grids.grid(images, columns=len(columns)))
 
 

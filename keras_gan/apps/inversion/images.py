@@ -15,6 +15,7 @@ from keras_gan.data.folder import EXTENSIONS
 from keras_gan.data.source import as_mode, fit_picture
 from keras_gan.runs import Run
 from keras_gan.utils.errors import ConfigError, DataError
+from keras_gan.utils.pixels import to_float
 
 _MOST = 10_000
 
@@ -59,8 +60,7 @@ def load(
     if len(found) > _MOST:
         raise ConfigError(f"At most {_MOST:,} images can be looked at. Received: {len(found):,}.")
     names, images, notes = zip(*found, strict=True)
-    scaled = np.stack(images).astype(np.float32) / 127.5 - 1.0
-    return Given(names, scaled, tuple(note for note in notes if note))
+    return Given(names, to_float(np.stack(images)), tuple(note for note in notes if note))
 
 
 def check_run(run: Run) -> None:

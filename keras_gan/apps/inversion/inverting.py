@@ -47,15 +47,15 @@ def invert(
 
 
 def _start(run: Run, given: Given, start: str | None) -> np.ndarray | None:
-    encoder = run.gan.averaged("encoder")
-    if start == "samples" or (start is None and encoder is None):
+    encode = run.gan.endpoints().get("encode")
+    if start == "samples" or (start is None and encode is None):
         return None
-    if encoder is None:
+    if encode is None:
         raise ConfigError(
-            f"--start encoder: {run.path} was trained without one. Recipes with network.encoder "
+            f"--start encoder: {run.path} was trained without one. Recipes of the game bigan "
             "have it: mnist_bigan, for example."
         )
-    return sampling.run_batched(encoder, {"images": given.images})
+    return sampling.run_batched(encode.network, {"images": given.images})
 
 
 def report(run: Run, given: Given, found: Found) -> list[dict[str, Any]]:
@@ -66,7 +66,7 @@ def report(run: Run, given: Given, found: Found) -> list[dict[str, Any]]:
         row = {"name": name, "mse": float(errors[number])}
         row["psnr"] = float(inversion_scores.psnr(errors[number]))
         if found.labels is not None:
-            row["label"] = run.class_names[found.labels[number]]
+            row["label"] = run.labels.names[found.labels[number]]
         rows.append(row)
     return rows
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from keras_gan.runs import Run, sampling
+from keras_gan.runs import Run
 from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.labels import VectorLabels
 
 
 def choices(run: Run, given: Sequence[str], count: int) -> np.ndarray | None:
@@ -25,20 +26,20 @@ def choices(run: Run, given: Sequence[str], count: int) -> np.ndarray | None:
         ConfigError: an unconditional run asked for a label, one whose labels are vectors, a
             label that it does not have, or another number of them.
     """
-    if not run.conditional:
-        for text in given:
-            sampling.labels_of(run, 1, text)  # tells that there are none
-        return None
-    if run.condition_dim is not None:
+    labels = run.gan.labels
+    if isinstance(labels, VectorLabels):
         raise ConfigError(
             f"{run.path} was trained with vectors for labels: only the latents of runs with "
             "classes, or without labels, can be looked for."
         )
-    ids = [sampling.class_ids(text, run.class_names) for text in given]
+    if not labels:
+        labels.parse(next(iter(given), None), count)  # there are none to choose
+        return None
+    ids = [labels.ids(text) for text in given]
     if len(ids) not in (0, 1, count) or len({len(classes) for classes in ids}) > 1:
         raise ConfigError(
             f"--label should be given once, or once for each of {count} images. "
             f"Received: {len(ids)}."
         )
-    allowed = ids or [range(run.num_classes)]
+    allowed = ids or [range(labels.size)]
     return np.broadcast_to(np.array(allowed, np.int32), (count, len(allowed[0])))

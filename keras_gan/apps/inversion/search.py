@@ -30,7 +30,7 @@ _STARTS, _CENTRES, _ERRORS = 3, 4, 5
 
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.99, 1e-8
 _RATE = 0.1  # of the first step, in standard deviations of z
-_MOST_ROWS, _MOST_VALUES = 4096, 2**22  # of samples that the program moves at once
+MOST_ROWS, MOST_VALUES = 4096, 2**22  # samples that are moved at once, and values of their images
 _RESTARTS_SHARE = 4  # a sample of the posterior has so many times fewer starts than its maximum
 _CANDIDATES, _MOST_CANDIDATE_VALUES = 4096, 2**26
 
@@ -102,7 +102,7 @@ def search(
     program = _Program(gan, operator, settings)
     if centre is None:
         centre = np.zeros((len(observed), gan.latent_dim), np.float32)
-    most = min(_MOST_ROWS, _MOST_VALUES // math.prod(gan.averaged("generator").output_shape[1:]))
+    most = min(MOST_ROWS, MOST_VALUES // math.prod(gan.averaged("generator").output_shape[1:]))
     size = max(1, min(len(observed), most // (starts.per_image + (start is not None))))
     parts = []
     for first in range(0, len(observed), size):
@@ -119,7 +119,7 @@ def search(
             "What this run's generator makes holds NaNs or infinities: its training has diverged. "
             "--checkpoint best may still be whole."
         )
-    return Found(found[0], found[1] if gan.conditional else None, *found[2:])
+    return Found(found[0], found[1] if gan.labels else None, *found[2:])
 
 
 def posterior(
@@ -153,7 +153,9 @@ def posterior(
     errors = random.normal((samples, *observed.shape), (settings.seed, _ERRORS))
     changed = observed + math.sqrt(_variance(operator, settings)) * errors.numpy()
     shape = (samples * count, gan.latent_dim)
-    centres = latents.sample(gan.latent_distribution, shape, (settings.seed, _CENTRES)).numpy()
+    centres = latents.sample(
+        gan.options.latent_distribution, shape, (settings.seed, _CENTRES)
+    ).numpy()
     drawn = search(
         gan,
         changed.reshape(-1, *observed.shape[1:]),
@@ -196,7 +198,7 @@ class _Starts:
         size = max(size // choices, self.count * groups)
         self.group_of_sample = np.arange(size) % groups
         drawn = (size, gan.latent_dim), (settings.seed, _STARTS)
-        self.latents = latents.sample(gan.latent_distribution, *drawn).numpy()
+        self.latents = latents.sample(gan.options.latent_distribution, *drawn).numpy()
         self.observed = {}
         if not restarts:
             return
@@ -233,7 +235,7 @@ class _Program:
         self.operator = operator
         self.steps = settings.steps
         self.variance = _variance(operator, settings)
-        self.prior = PRIORS[gan.latent_distribution]
+        self.prior = PRIORS[gan.options.latent_distribution]
         jit = programs.choose_jit("auto", gan.averaged("generator"))
         self.compiled = tf.function(self._descend, jit_compile=jit, reduce_retracing=False)
 
@@ -269,7 +271,7 @@ class _Program:
         """(minus the log posterior float32 (images, starts), G's images)."""
         images, starts, dim = latent.shape
         inputs = {"latent": tf.reshape(latent, (images * starts, dim))}
-        if self.gan.conditional:
+        if self.gan.labels:
             inputs["labels"] = tf.reshape(labels, (images * starts,))
         made = tf.cast(self.gan.averaged("generator")(inputs, training=False), tf.float32)
         made = tf.reshape(made, (images, starts, *made.shape[1:]))

@@ -5,8 +5,8 @@ recipes: [digits]
 set: {training.epochs: 100}
 axes:
   game:
-    relativistic: {objective.name: relativistic}
-    wgan_gp: {objective.name: wasserstein, penalties: {gradient_penalty: {weight: 10}}}
+    relativistic: {loss.name: relativistic}
+    wgan_gp: {loss.name: wasserstein, regularizers: {gradient_penalty: {weight: 10}}}
 seeds: [0, 1, 2]
 evaluate: {metrics: [frechet], count: 10000}
 """
@@ -95,14 +95,14 @@ def check(plan: Plan, path: Path) -> None:
         path: from where.
 
     Raises:
-        ConfigError: options of networks, optimizers, penalties; metrics that there are not.
+        ConfigError: options of networks, optimizers, regularizers; metrics that there are not.
     """
     from keras_gan.evaluation.protocol import Protocol
-    from keras_gan.games import building
+    from keras_gan.games import recipes
 
     for cell in {cell.group: cell for cell in plan.cells}.values():
         try:
-            building.check(cell.config)
+            recipes.check(cell.config)
         except ConfigError as error:
             raise ConfigError(f"{path}: {' '.join(cell.group)}: {error}") from error
     named = {key: tuple((plan.evaluate or {}).get(key, ())) for key in ("metrics", "extractors")}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keras_gan.apps.sweep.plan import Plan
-from keras_gan.apps.sweep.processes import Sweeping
+from keras_gan.apps.sweep.sweeping import Sweeping
 from keras_gan.runs import Run
 from keras_gan.utils import html_pages
 from keras_gan.utils.errors import RunError

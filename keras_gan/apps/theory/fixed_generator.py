@@ -58,7 +58,7 @@ def train_discriminator(
     """
     epochs = math.ceil(rounds / max(1, len(points) // batch_size))
     schedule = Schedule(len(points), batch_size, epochs, 100, gan.seed)
-    program = programs.RoundsProgram(gan, points, None, jit_compile)
+    program = programs.StepsProgram(gan, {"images": points}, jit_compile)
     for rows, steps in schedule.blocks(0):
         steps = min(int(steps), rounds - int(gan.iteration.numpy()))
         if steps <= 0:
@@ -93,7 +93,7 @@ class Outcome:
 
 
 def play(config: Config, mean: float, stddev: float, rounds: int) -> Outcome:
-    """Trains a recipe's D alone, without penalties, against p_g = N(mean, stddev^2).
+    """Trains a recipe's D alone, without regularizers, against p_g = N(mean, stddev^2).
 
     Args:
         config: a recipe on a density of the line; its discriminator and seed are used.
@@ -110,13 +110,8 @@ def play(config: Config, mean: float, stddev: float, rounds: int) -> Outcome:
             "use gaussian_1d."
         )
     keras.utils.set_random_seed(config.seed)
-    _, discriminator = networks.build(
-        config.network.family,
-        latent_dim=1,
-        sample_shape=(1,),
-        generator=config.network.generator,
-        discriminator=config.network.discriminator,
-    )
+    family, options = config.network["family"], config.network.get("discriminator")
+    discriminator = networks.build("discriminator", family, options, sample_shape=(1,))
     gan = GAN(affine_generator(mean, stddev), discriminator, ema_decay=0.0, seed=config.seed)
     rate = keras.optimizers.schedules.CosineDecay(_RATE, rounds)
     gan.compile(discriminator_optimizer=keras.optimizers.Adam(rate))

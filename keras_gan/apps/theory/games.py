@@ -15,10 +15,10 @@ from keras_gan.engine import loop
 from keras_gan.evaluation.densities import divergences, mixtures
 from keras_gan.evaluation.densities.mixtures import Mixture
 from keras_gan.evaluation.densities.snapshots import Observer, Snapshot
-from keras_gan.games import building
+from keras_gan.games import recipes
 from keras_gan.utils.errors import ConfigError
 
-_ROUNDS_PER_ROW = 20
+_STEPS_PER_ROW = 20
 _LOGGED = ("V(D,G)", "D(x)", "D(G(z))", "gradient_norm/discriminator", "gradient_norm/generator")
 
 
@@ -41,21 +41,21 @@ class Game:
 
 def play(
     config: Config,
-    objective: str,
+    loss: str,
     *,
     offset: float = 0.0,
     head_start: int = 0,
     frames: int = 40,
     progress: Callable[[int, int], None] = lambda rounds, total: None,
 ) -> Game:
-    """Trains a recipe on a toy density under one objective; writes nothing.
+    """Trains a recipe on a toy density with one adversarial loss; writes nothing.
 
     Weights, data and latents are functions of the recipe's seed, so that games of one
-    recipe differ by their objectives alone.
+    recipe differ by their losses alone.
 
     Args:
-        config: the recipe; its own objective is not used.
-        objective: a name of `keras_gan.games.losses.OBJECTIVES`.
+        config: the recipe; its own loss is not used.
+        loss: a name of `keras_gan.games.losses.LOSSES`.
         offset: added to every coordinate of what the untrained G generates, in the
             data's unit.
         head_start: rounds for D alone, before the first row, with optimizers that are
@@ -64,13 +64,11 @@ def play(
         progress: told (rounds, total) after every row.
 
     Raises:
-        ConfigError: no such objective, data without a known density, a recipe whose
+        ConfigError: no such loss, data without a known density, a recipe whose
             D can't be drawn (see `Observer`).
     """
     mixture = mixtures.of_data(config.data.name)
-    config = override(
-        config, {"objective.name": objective, "training.steps_per_call": _ROUNDS_PER_ROW}
-    )
+    config = override(config, {"loss.name": loss, "training.steps_per_execution": _STEPS_PER_ROW})
     prepared = training.prepare(config)
     gan, schedule = prepared.gan, prepared.schedule
     _shift(gan.generator, offset)
@@ -110,11 +108,11 @@ def _give_head_start(prepared: training.Training, rounds: int) -> None:
     alone = type(gan)(
         frozen(gan.generator),
         gan.discriminator,
-        latent_distribution=gan.latent_distribution,
+        latent_distribution=gan.options.latent_distribution,
         ema_decay=0.0,
         seed=gan.seed,
     )
-    building.compile_gan(alone, config)
+    recipes.compile_model(alone, config)
     points, size = source.images, config.training.batch_size
     train_discriminator(alone, points, rounds, size, prepared.program.jit_compile)
 
@@ -125,7 +123,7 @@ class _Watcher(keras.callbacks.Callback):
     def __init__(self, observer, total, frames, progress):
         super().__init__()
         self.observer, self.total, self.progress = observer, total, progress
-        self.every = max(1, math.ceil(total / _ROUNDS_PER_ROW / frames))
+        self.every = max(1, math.ceil(total / _STEPS_PER_ROW / frames))
         self.rows: list[dict[str, float]] = []
         self.snapshots: list[Snapshot] = [observer.look()]
 

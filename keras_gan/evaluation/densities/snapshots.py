@@ -61,10 +61,10 @@ class Observer:
     """
 
     def __init__(self, gan: GAN, mixture: Mixture):
-        if gan.packing > 1 or gan.conditional or gan.encoder is not None:
+        if not gan.discriminates_single_samples:
             raise ConfigError(
-                "D can be drawn over single points only: set training.packing=1, "
-                "network.conditioning=none and network.encoder=null."
+                "D can be drawn over single points only: set game.name=gan, game.packing=1 and "
+                "network.conditioning=none."
             )
         self.gan = gan
         self.mixture = mixture
@@ -93,7 +93,7 @@ class Observer:
         of them on real and generated points fixes.
         """
         real, fake = self._logits(self.real), self._logits(samples)
-        constant = np.mean(self.gan.objective.log_odds(real, fake)[0] - real)
+        constant = np.mean(self.gan.adversarial_loss.log_odds(real, fake)[0] - real)
         return (self._logits(places) + constant).astype(np.float64)
 
     def _logits(self, points: np.ndarray) -> np.ndarray:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import keras
 
 
 class Cadence(keras.callbacks.Callback):
-    """Calls `act(iteration, logs)` at the first call's end at or after each multiple of `every`.
+    """Call `act(iteration, logs)` at the first call's end at or after each multiple of `every`.
 
     Args:
         every: iterations between two acts; 0 for never.
         last: an iteration at which to act as well, however near to another act.
 
     Attributes:
-        iteration: rounds played so far.
-        files: what is open while training runs; `close` lets go of it, however that ends.
+        iteration: training steps done so far.
     """
 
     def __init__(self, every: int, last: int | None = None):
@@ -24,7 +21,6 @@ class Cadence(keras.callbacks.Callback):
         self.every = every
         self.last = last
         self.iteration = 0
-        self.files = contextlib.ExitStack()
 
     def on_train_begin(self, logs=None):
         self.iteration = int(self.model.iteration.numpy())
@@ -39,13 +35,6 @@ class Cadence(keras.callbacks.Callback):
         if self.every == 0:
             return False
         return self.iteration // self.every > before // self.every or self.iteration == self.last
-
-    def on_train_end(self, logs=None):
-        self.close()
-
-    def close(self) -> None:
-        """Keras calls `on_train_end` only where nothing was raised."""
-        self.files.close()
 
     def act(self, iteration: int, logs: dict) -> None:
         raise NotImplementedError

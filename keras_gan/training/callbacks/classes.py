@@ -1,25 +1,22 @@
-"""How well D tells classes, as training goes."""
+"""The test error of D as a classifier, in the course of training."""
 
 from __future__ import annotations
-
-import contextlib
-from pathlib import Path
 
 import numpy as np
 
 from keras_gan.data import Source
 from keras_gan.runs import sampling
-from keras_gan.runs.logs import RowWriter
+from keras_gan.runs.logs import MetricsLog
 from keras_gan.training.callbacks.cadence import Cadence
 
 
 class TestError(Cadence):
-    """Logs `classifier/test_error`: the share of test images whose class D does not tell.
+    """Log `classifier/test_error`: the share of test images whose class D predicts wrongly.
 
-    It is only looked at: nothing in the training depends on it.
+    Nothing in the training depends on it.
 
     Args:
-        run: the run directory.
+        log: the run's.
         every: iterations between two; 0 for none but the last.
         last: the training's last iteration.
         test: images and their classes.
@@ -27,16 +24,14 @@ class TestError(Cadence):
 
     __test__ = False  # of pytest's, by its name
 
-    def __init__(self, run: Path, every: int, last: int, test: Source):
+    def __init__(self, log: MetricsLog, every: int, last: int, test: Source):
         super().__init__(every, last)
-        self.run = run
+        self.log = log
         self.test = test
 
-    def on_train_begin(self, logs=None):
-        super().on_train_begin(logs)
-        self.rows = self.files.enter_context(contextlib.closing(RowWriter(self.run)))
-
     def act(self, iteration, logs):
-        told = sampling.told_classes(self.model.averaged("discriminator"), self.test.images)
-        error = float(np.mean(told != self.test.labels))
-        self.rows.write(iteration, {"classifier/test_error": error})
+        predicted = sampling.predicted_classes(
+            self.model.averaged("discriminator"), self.test.images
+        )
+        error = float(np.mean(predicted != self.test.labels))
+        self.log.write(iteration, {"classifier/test_error": error})

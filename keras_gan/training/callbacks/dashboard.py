@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import tensorflow as tf
 from tensorboard.plugins.custom_scalar import layout_pb2, summary
 
-#: {category: {chart: regular expressions of its tags}}. The optima are a second TensorBoard
-#: run of the same tags, so that each is drawn in the chart of its value. The layout is the
-#: same for every run: TensorBoard joins those of all runs by their titles. Tags with round
-#: brackets are meant by their `logs.charted` names.
-CHARTS = {
-    "The game": {
-        "V(D,G) and its optimum, -log 4": (r"^charts/V\[D,G\]$", r"^charts/held_out/V\[D,G\]$"),
-        "D(x) against D(G(z))": (r"^charts/D\[x\]$", r"^charts/D\[G\[z\]\]$"),
-        "the game's own value and its optimum": (r"^value/",),
-        "losses, and the parts of them": (
-            r"^loss/",
-            r"^adversarial/",
-            r"^classification/",
-            r"^feature_matching$",
-        ),
-        "test error of D as a classifier": (r"^classifier/test_error$",),
-    },
+from keras_gan.games import reports
+from keras_gan.games.base import AdversarialModel
+from keras_gan.runs.logs import charted
+
+_CHARTS = {
     "The samples": {
         "energy distance to training images": (r"^online/energy_distance$",),
         "spread over the data's": (r"^online/spread$", r"^online/nearest$"),
         "samples that are too many where they are": (r"^online/misplaced$",),
         "held-out Jensen-Shannon divergence": (r"^held_out/jensen_shannon$",),
-    },
-    "Gradients": {
-        "gradient norms": (r"^gradient_norm/",),
-        "penalties": (r"^penalty/",),
+        "test error of D as a classifier": (r"^classifier/test_error$",),
     },
     "Speed": {
         "images per second": (r"^time/images_per_second$",),
@@ -40,8 +27,28 @@ CHARTS = {
 }
 
 
-def write() -> None:
-    """Writes the layout to the default `tf.summary` writer, at step 0."""
+def charts(model: AdversarialModel) -> dict[str, dict[str, tuple[str, ...]]]:
+    """Return {category: {chart: regular expressions of its tags}}.
+
+    A title stands for the same tags in all runs, so that TensorBoard joins their charts. Logs
+    outside of the headline share a chart by what their names begin with: `loss/`, `penalty/`.
+    """
+    titled = reports.charts(model)
+    shown = {name for names in titled.values() for name in names}
+    game = {title: tuple(f"^{_tag(n)}$" for n in names) for title, names in titled.items()}
+    for name in model.log_names:
+        if name not in shown:
+            group = name.partition("/")[0]
+            game[group] = (f"^{_tag(group)}(/|$)",)
+    return {"The game": game, **_CHARTS}
+
+
+def _tag(name: str) -> str:
+    return re.escape(charted(name))
+
+
+def write(model: AdversarialModel) -> None:
+    """Write the layout to the default `tf.summary` writer, at step 0."""
     layout = layout_pb2.Layout(
         category=[
             layout_pb2.Category(
@@ -50,10 +57,10 @@ def write() -> None:
                     layout_pb2.Chart(
                         title=title, multiline=layout_pb2.MultilineChartContent(tag=tags)
                     )
-                    for title, tags in charts.items()
+                    for title, tags in found.items()
                 ],
             )
-            for category, charts in CHARTS.items()
+            for category, found in charts(model).items()
         ]
     )
     tf.summary.experimental.write_raw_pb(summary.pb(layout).SerializeToString(), step=0)

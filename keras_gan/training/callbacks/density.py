@@ -1,8 +1,7 @@
-"""The paper's figure 1, as training on a known density goes."""
+"""The paper's figure 1, in the course of training on a known density."""
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -11,51 +10,38 @@ from PIL import Image
 
 from keras_gan.evaluation.densities import figures, snapshots
 from keras_gan.evaluation.densities.mixtures import Mixture
-from keras_gan.runs.logs import BOARD, Board
-from keras_gan.training.callbacks.cadence import Cadence
+from keras_gan.runs.logs import MetricsLog
+from keras_gan.training.callbacks.samples import Drawing
 from keras_gan.utils.files import replaced_file
 
 _MOMENTS = 4  # frames side by side in moments.png
 
 
-class DensityWriter(Cadence):
-    """Draws p_data, p_g, D and D* at its cadence, and an animation of all at the end.
+class DensityWriter(Drawing):
+    """Draw p_data, p_g, D and D*.
 
-    Writes `samples/<iteration>.png`, the first of the untrained game, and a
-    TensorBoard image; at the end `samples/moments.png` and `samples/animation.gif`
-    from the frames that there are, so that a resumed run has those of its first part.
+    At the end all drawings make `samples/moments.png` and `samples/animation.gif`; those of a
+    resumed run include its first part.
 
     Args:
-        run: the run directory.
-        every: iterations between two frames; 0 for none but the first and the last.
-        last: the training's last iteration.
+        run, log, every, last: as Drawing's.
         mixture: the density behind the data.
     """
 
-    def __init__(self, run: Path, every: int, last: int, mixture: Mixture):
-        super().__init__(every, last)
-        self.run = run
+    def __init__(self, run: Path, log: MetricsLog, every: int, last: int, mixture: Mixture):
+        super().__init__(run, log, every, last)
         self.mixture = mixture
 
-    def on_train_begin(self, logs=None):
-        super().on_train_begin(logs)
-        self.board = self.files.enter_context(contextlib.closing(Board(self.run / BOARD)))
+    def prepare(self):
         self.observer = snapshots.Observer(self.model, self.mixture)
-        if self.iteration == 0:
-            self.act(0, None)
 
     def act(self, iteration, logs):
         figure = figures.moments([self.observer.look()], self.mixture)
-        path = self.run / "samples" / f"{iteration:09d}.png"
-        figures.save(figure, path)
-        with self.board.at(iteration), Image.open(path) as frame:
+        figures.save(figure, self.path(iteration))
+        with self.log.at(iteration), Image.open(self.path(iteration)) as frame:
             tf.summary.image("samples", np.asarray(frame.convert("RGB"))[None])
 
     def on_train_end(self, logs=None):
-        # Not where it was stopped: the uninterrupted training has no frame there.
-        drawn = self.run / "samples" / f"{self.iteration:09d}.png"
-        if self.iteration == self.last and not drawn.exists():
-            self.act(self.iteration, None)
         super().on_train_end(logs)
         paths = sorted((self.run / "samples").glob("[0-9]*.png"))
         frames = [Image.open(path).convert("RGB") for path in paths]

@@ -1,17 +1,16 @@
-"""Whether the samples spread as the data do, as training goes: no labels, no test images."""
+"""The spread of samples beside that of the data, in the course of training."""
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
 import warnings
-from pathlib import Path
 
 import numpy as np
 
 from keras_gan.data import Source
 from keras_gan.evaluation.diversity import Diversity, Reference, diversity, flat
 from keras_gan.runs import checkpoints, sampling
-from keras_gan.runs.logs import RowWriter
+from keras_gan.runs.logs import MetricsLog
 from keras_gan.training.callbacks.cadence import Cadence
 from keras_gan.utils.errors import KerasGanWarning
 
@@ -19,14 +18,14 @@ COUNT = 1000  # samples and training images that are compared
 
 
 class DiversityWriter(Cadence):
-    """Compares samples of the averaged generator with training images.
+    """Compare samples of the averaged generator with training images.
 
-    Logs `online/energy_distance`, `online/spread`, `online/nearest` and
-    `online/misplaced` (see `evaluation.diversity`), keeps the checkpoint of the least
-    energy distance as `checkpoints/best`, and warns of mode collapse when it begins.
+    Log `online/...`, the fields of `evaluation.diversity.Diversity`. Keep the checkpoint of the
+    least energy distance as `checkpoints/best`. Warn when mode collapse begins. It needs
+    neither labels nor test images.
 
     Args:
-        run: the run directory.
+        log: the run's.
         every: iterations between two comparisons; 0 for none.
         last: the training's last iteration, which is compared too.
         source: the training data.
@@ -36,7 +35,7 @@ class DiversityWriter(Cadence):
 
     def __init__(
         self,
-        run: Path,
+        log: MetricsLog,
         every: int,
         last: int,
         source: Source,
@@ -44,17 +43,16 @@ class DiversityWriter(Cadence):
         writer: checkpoints.Writer,
     ):
         super().__init__(every, last)
-        self.run = run
+        self.log = log
         self.seed = seed
         self.writer = writer
         rows = np.random.default_rng(seed).permutation(source.num_samples)[:COUNT]
         self.real = flat(source.images[rows])
-        self.reference = None  # made where it is first needed, which may be never
+        self.reference = None  # made at the first comparison, which may never come
         self.labels = None if source.labels is None else source.labels[rows]
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self.rows = self.files.enter_context(contextlib.closing(RowWriter(self.run)))
         self.collapsed = False
         self.best = checkpoints.best_distance(self.model, self.writer.folder)
         latent = sampling.draw_latents(
@@ -68,15 +66,8 @@ class DiversityWriter(Cadence):
             return  # training has diverged, which the scalars show
         self.reference = self.reference or Reference(self.real)
         found = diversity(flat(samples), self.reference)
-        self.rows.write(
-            iteration,
-            {
-                "online/energy_distance": found.energy_distance,
-                "online/spread": found.spread,
-                "online/nearest": found.nearest,
-                "online/misplaced": found.misplaced,
-            },
-        )
+        values = dataclasses.asdict(found)
+        self.log.write(iteration, {f"online/{name}": value for name, value in values.items()})
         self._keep_best(found.energy_distance)
         self._warn(found, iteration)
 
@@ -90,7 +81,7 @@ class DiversityWriter(Cadence):
         if found.collapsed and not before:
             warnings.warn(
                 f"mode collapse at step {iteration}, unless training has only begun: {found}. "
-                "A penalty (r1), a smaller rate of the generator or training.packing=2 may help.",
+                "A regularizer (r1), a smaller rate of the generator or game.packing=2 may help.",
                 KerasGanWarning,
                 stacklevel=2,
             )

@@ -17,7 +17,7 @@ EVENT = "rounds"
 
 
 class Profiler(keras.callbacks.Callback):
-    """Writes `tensorboard/plugins/profile/<time>/<host>.xplane.pb`.
+    """Write `tensorboard/plugins/profile/<time>/<host>.xplane.pb`.
 
     What is traced is the third call, or the last one of a training that has fewer: what
     the device computes, and what the host does beside it.

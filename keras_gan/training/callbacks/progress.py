@@ -13,7 +13,7 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress(Cadence):
-    """Shows epoch, V(D,G), D(x), D(G(z)) and the time left.
+    """Show the epoch, the game's headline and the time left.
 
     Args:
         total: iterations of the whole training.
@@ -24,15 +24,14 @@ class Progress(Cadence):
         super().__init__(every=1)
         self.total = total
         self.steps_per_epoch = steps_per_epoch
+        self.bar = None
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         self.last_line = time.monotonic()
         self.first_call = None
-        self.bar = None
         if sys.stderr.isatty():
             self.bar = tqdm(total=self.total, initial=self.iteration, unit="step", leave=False)
-            self.files.callback(self.bar.close)
 
     def act(self, iteration, logs):
         # The first call compiles, so that the time left is told from its end on.
@@ -48,9 +47,13 @@ class Progress(Cadence):
                 f"{line}  {self._values(logs)}{self._left(iteration)}", file=sys.stderr, flush=True
             )
 
+    def close(self) -> None:
+        """Remove the bar, however training has ended."""
+        if self.bar is not None:
+            self.bar.close()
+
     def _values(self, logs) -> str:
-        names = ("V(D,G)", "D(x)", "D(G(z))")
-        return "  ".join(f"{name} {float(logs[name]):.3f}" for name in names)
+        return "  ".join(f"{name} {float(logs[name]):.3f}" for name in self.model.headline)
 
     def _left(self, iteration: int) -> str:
         start, first = self.first_call

@@ -1,20 +1,22 @@
-"""Losses beside the game's, the outputs of D that they look at, and what G learns of labels."""
+"""Games with classes (AC-GAN, semi-supervised): their losses, networks, labels and errors."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from pairs import pair
 from test_gan import policy
 from test_networks import built
 
 from keras_gan import load_config, networks
 from keras_gan.engine.schedule import Schedule, balanced_order
 from keras_gan.evaluation.held_out import held_out_gap
-from keras_gan.games import auxiliary, building, classification
+from keras_gan.games import classification, recipes
 from keras_gan.games.acgan import ACGAN
 from keras_gan.games.gan import GAN
 from keras_gan.games.semi_supervised import SemiSupervisedGAN
 from keras_gan.games.step import TrainStep
+from keras_gan.networks import private_keras
 from keras_gan.utils.errors import ConfigError
 
 RNG = np.random.default_rng(0)
@@ -26,13 +28,16 @@ FAMILIES = list(networks.FAMILIES)
 def game(conditioning="classifier", options=None, compiled=None, **built_with):
     """A small compiled game with class logits and features."""
     keras.utils.set_random_seed(0)
-    players = networks.build(
+    players = pair(
         "mlp", latent_dim=4, sample_shape=(8, 8, 1), num_classes=3, conditioning=conditioning,
         class_logits=True, features=True, generator={"hidden": [8], "activations": ["relu"]},
         discriminator={"hidden": [8], "activations": ["relu"]}, **built_with,
     )  # fmt: skip
-    kind = SemiSupervisedGAN if conditioning == "none" else ACGAN
-    gan = kind(*players, **(options or {}))
+    kind, chosen = ACGAN, dict(options or {})
+    if conditioning == "none":
+        kind = SemiSupervisedGAN
+        chosen = {"adversarial": True, "feature_matching_weight": 0.0, **chosen}
+    gan = kind(*players, **chosen)
     plain = {"generator_optimizer": "sgd", "discriminator_optimizer": "sgd"}
     gan.compile(**{**plain, **(compiled or {})})
     return gan
@@ -52,7 +57,9 @@ def adam():
 )
 def test_the_classifiers_loss_is_the_cross_entropy_of_rows_with_a_label(labels, expected):
     class_logits = tf.constant([[0.0, 0.0], [np.log(3.0), 0.0]], tf.float32)
-    loss = classification.cross_entropy(class_logits, tf.constant(labels))
+    labels = tf.constant(labels)
+    weights = classification.weights_of(labels)
+    loss = classification.cross_entropy(class_logits, labels, weights)
     np.testing.assert_allclose(loss, expected, rtol=1e-6)
 
 
@@ -108,7 +115,7 @@ def test_k_plus_one_classes_decide_what_is_real():
 def test_conditional_batch_norm_gives_each_class_a_scale_and_a_shift(family):
     options = {} if family == "resnet" else {"conditional_batch_norm": True}
     generator, _ = built(family, num_classes=4, generator=options)
-    kinds = [type(x).__name__ for x in generator._flatten_layers()]
+    kinds = [type(x).__name__ for x in private_keras.all_layers(generator)]
     assert "ConditionalBatchNormalization" in kinds
     assert "label_embedding" not in [x.name for x in generator.layers]
     latent = np.full((2, 8), 0.3, "float32")
@@ -158,13 +165,13 @@ def test_both_players_learn_the_classes():
         assert last[name] < 0.5 * first[name]
 
 
-@pytest.mark.parametrize("objective", ["minimax", "hinge", "relativistic", "wasserstein"])
+@pytest.mark.parametrize("loss", ["minimax", "hinge", "relativistic", "wasserstein"])
 @pytest.mark.parametrize("conditioning", ["classifier", "projection", "none"])
-def test_any_objective_with_any_conditioning(objective, conditioning):
+def test_any_loss_with_any_conditioning(loss, conditioning):
     options = {"classification_weight": 0.5}
     if conditioning == "none":
         options["feature_matching_weight"] = 2.0
-    compiled = {"objective": objective, "penalties": {"r1": {"weight": 0.1}}}
+    compiled = {"loss": loss, "regularizers": {"r1": {"weight": 0.1}}}
     gan = game(conditioning, options, compiled)
     logs = gan.train_step((IMAGES, LABELS))
     assert all(np.isfinite(value) for value in logs.values())
@@ -173,14 +180,14 @@ def test_any_objective_with_any_conditioning(objective, conditioning):
 
 
 def test_alone_it_stands_in_the_place_of_the_games_loss_of_g():
-    options = {"feature_matching_weight": 3.0, "adversarial": False, "classification_weight": None}
-    logs = game("none", options).train_step(IMAGES)
+    options = {"feature_matching_weight": 3.0, "adversarial": False}
+    logs = game("none", options).train_step((IMAGES, LABELS))
     assert float(logs["loss/generator"]) == float(logs["feature_matching"]) > 0
     assert "adversarial/generator" not in logs
 
 
 def test_a_minibatch_in_parts_has_the_gradients_of_the_whole():
-    whole, parts = game(), game(options={"accumulate": 2})
+    whole, parts = game(), game(options={"gradient_accumulation_steps": 2})
     for gan in (whole, parts):
         gan.train_step((IMAGES, LABELS))
     for one, other in zip(whole.discriminator.weights, parts.discriminator.weights, strict=True):
@@ -191,10 +198,10 @@ def test_labelled_images_alone_teach_the_classes():
     """The rest of the minibatch needs no labels, and its game is the same."""
     gan = game("none")
     gan.set_labeled_images(IMAGES[:3], LABELS[:3])
-    assert not gan.uses_labels
+    assert "labels" not in gan.fields
     said = gan.train_step(IMAGES)
-    without = game("none", {"classification_weight": None})
-    np.testing.assert_allclose(said["V(D,G)"], without.train_step(IMAGES)["V(D,G)"], rtol=1e-5)
+    without = game("none", {"classification_weight": 0.0}).train_step((IMAGES, LABELS))
+    np.testing.assert_allclose(said["V(D,G)"], without["V(D,G)"], rtol=1e-5)
     known = gan.labeled_rows(TrainStep(gan), len(IMAGES))
     assert known["images"].shape == IMAGES.shape
     pairs = zip(known["images"].numpy(), known["labels"].numpy(), strict=True)
@@ -235,7 +242,7 @@ def test_all_losses_at_once_in_any_precision_under_xla(precision):
             "feature_matching_weight": 1.0,
             "adversarial": False,
         }
-        compiled = {**adam(), "penalties": {"r1": {"weight": 0.1, "every": 2}}}
+        compiled = {**adam(), "regularizers": {"r1": {"weight": 0.1, "every": 2}}}
         gan = game("none", options, compiled, k_plus_one=True)
     images = (np.ones((32, 8, 8, 1)) * (LABELS[:, None, None, None] - 1)).astype("float32")
     gan.set_labeled_images(images[:6], LABELS[:6])
@@ -303,52 +310,84 @@ def test_every_epoch_is_balanced_and_another_one():
 
 
 @pytest.mark.parametrize(
-    "given, message",
-    [
-        ({"classifer": {}}, "no auxiliary loss `classifer`.* Did you mean `classifier`"),
-        ({"classifier": {"wieght": 1}}, "no option `wieght`.*Did you mean `weight`"),
-        ({"classifier": {"weight": -1}}, "`weight` should be >= 0. Received: -1.0"),
-        ({"classifier": {"k_plus_one": 3}}, "k_plus_one` should be true or false"),
-        (["classifier"], "`auxiliary` should be a table"),
-    ],
-)
-def test_losses_that_there_are_not(given, message):
-    with pytest.raises(ConfigError, match=message):
-        auxiliary.get(given)
-
-
-@pytest.mark.parametrize(
     "settings, message",
     [
-        ({"network.conditioning": "concat", "auxiliary.classifier.weight": 1},
-         "labels that D does not see"),
-        ({"network.conditioning": "projection", "auxiliary.classifier.k_plus_one": True},
-         "labels that D does not see"),
-        ({"network.conditioning": "classifier", "training.packing": 2}, "no auxiliary.classifier"),
-        ({"data.labels_per_class": 3}, "no effect without auxiliary.classifier"),
+        ({"game.name": "acgan", "network.conditioning": "concat"}, "one of none, projection"),
+        ({"game.name": "acgan", "game.packing": 2}, "the game acgan has no such option"),
+        ({"game.name": "acgan", "game.classification_weight": -1}, "should be at least 0"),
+        ({"game.name": "acgan", "game.wieght": 1}, "`game.wieght`: the game acgan has no such"),
+        ({"game.name": "acgan", "network.k_plus_one": True}, "no such option"),
+        ({"game.name": "semi_supervised", "network.k_plus_one": 3}, "should be true or false"),
+        (
+            {"game.name": "semi_supervised", "game.feature_matching_weight": 0},
+            "nothing to minimise",
+        ),
+        ({"data.labels_per_class": 3}, "Set game.name=semi_supervised"),
+        ({"data.labels_per_class": 3, "game.name": "acgan"}, "Set game.name=semi_supervised"),
         ({"data.labels_seed": 1}, "no effect without data.labels_per_class"),
-        ({"auxiliary.classifier.real_only": True}, "real_only` has no effect with"),
-        ({"network.conditioning": "projection", "auxiliary.feature_matching.weight": 1},
-         "feature_matching` is for a generator without labels"),
-        ({"training.discriminator_ema_decay": 0.9}, "no effect without auxiliary.classifier"),
-        ({"data.labels_per_class": 3, "network.conditioning": "classifier"},
-         "needs network.conditioning=none"),
+        ({"game.real_only": True}, "`game.real_only`: the game gan has no such option"),
+        ({"game.discriminator_ema_decay": 0.9}, "the game gan has no such option"),
+        ({"game.name": "agcan"}, "no game `agcan`. Did you mean `acgan`"),
     ],
-)  # fmt: skip
-def test_settings_that_do_not_fit_each_other(settings, message):
+)
+def test_settings_that_a_game_does_not_have(settings, message):
     from keras_gan.config import override
 
     config = override(load_config("digits"), settings)
     with pytest.raises(ConfigError, match=message):
-        building.check(config)
+        recipes.check(config)
+
+
+@pytest.mark.parametrize("name", ["acgan", "semi_supervised"])
+def test_data_without_classes_are_refused(name):
+    from keras_gan.config import override
+
+    config = override(load_config("digits"), {"game.name": name})
+    with pytest.raises(ConfigError, match="needs data with classes, but these have no labels"):
+        recipes.build(config, networks.DataSpec((8, 8, 1)))
+
+
+def test_a_classes_mean_counts_the_labelled_rows_of_the_whole_minibatch():
+    """Rows without a label do not change it, however the minibatch is cut."""
+    labels = np.where(np.arange(32) < 6, LABELS, -1).astype("int32")
+    logs = []
+    for parts in (1, 2, 4):
+        gan = game("none", {"gradient_accumulation_steps": parts})
+        logs.append(float(gan.train_step((IMAGES, labels))["classification/discriminator"]))
+    assert logs == pytest.approx([logs[0]] * 3, rel=1e-5)
+
+
+def test_other_labeled_images_are_those_of_the_next_fit():
+    """Keras' fit keeps its compiled function: it must not keep the images that it has seen."""
+    rates = {"generator_optimizer": keras.optimizers.SGD(0.0), "discriminator_optimizer": "sgd"}
+    gan, fresh = game("none", compiled=rates), game("none", compiled=rates)
+    gan.discriminator_optimizer.learning_rate = fresh.discriminator_optimizer.learning_rate = 0.0
+    gan.set_labeled_images(IMAGES[:3], LABELS[:3])
+    first = gan.fit(IMAGES, batch_size=32, verbose=0).history
+    gan.set_labeled_images(IMAGES[:3], LABELS[1:4])
+    fresh.set_labeled_images(IMAGES[:3], LABELS[1:4])
+    gan.iteration.assign(0)
+    name = "classification/discriminator"
+    second, wanted = (g.fit(IMAGES, batch_size=32, verbose=0).history for g in (gan, fresh))
+    assert second[name] == pytest.approx(wanted[name], rel=1e-5)
+    assert second[name] != pytest.approx(first[name], rel=1e-3)
+
+
+def test_a_generator_of_other_labels_is_refused():
+    unconditional = game("none").generator
+    with pytest.raises(ConfigError, match="ids of classes.*a generator with no labels"):
+        ACGAN(unconditional, game().discriminator)
+    vectors, _ = pair("mlp", latent_dim=4, sample_shape=(8, 8, 1), condition_dim=3)
+    with pytest.raises(ConfigError, match="Received: a generator with labels of 3 numbers"):
+        ACGAN(vectors, game().discriminator)
 
 
 def test_networks_that_do_not_say_what_is_looked_at():
-    plain = networks.build("mlp", latent_dim=4, sample_shape=(8, 8, 1))
-    with pytest.raises(ConfigError, match="needs a discriminator that returns `features`"):
-        SemiSupervisedGAN(*plain, classification_weight=None, feature_matching_weight=1.0)
+    plain = pair("mlp", latent_dim=4, sample_shape=(8, 8, 1))
+    with pytest.raises(ConfigError, match="needs a discriminator that returns `class_logits`"):
+        SemiSupervisedGAN(*plain)
     with pytest.raises(ConfigError, match="needs a discriminator that returns `class_logits`"):
         ACGAN(*plain)
     players = game().generator, game().discriminator
-    with pytest.raises(ConfigError, match="labels that D does not see: make an ACGAN"):
+    with pytest.raises(ConfigError, match="labels that D does not take: make an ACGAN"):
         GAN(*players).compile()

@@ -1,15 +1,14 @@
-"""Runs of a sweep in processes of this machine, so many at a time; each can be gone on with."""
+"""The runs of a sweep as processes of this machine, each of which can be resumed."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import queue
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from keras_gan.apps.sweep.plan import Cell, Plan, arguments
 from keras_gan.runs import FACTS, Run
 from keras_gan.utils.errors import ConfigError, KerasGanError, RunError
 from keras_gan.utils.files import disk_error, write_text
-from keras_gan.utils.launching import THREADS, gpus
+from keras_gan.utils.processes import Children, deal_out, gpus, share
 
 RUNS = "runs"
 _CONFIGS, _LOGS, _EVALUATED = "configs", "logs", "evaluated"
@@ -43,10 +42,8 @@ class Sweeping:
 
     def __init__(self, plan: Plan, out: Path):
         self.plan, self.out = plan, out
-        self._running: set[subprocess.Popen] = set()
-        #: The signal that has ended it; None where none has.
-        self.stopped_by: int | None = None
-        self._gpus: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._children = Children()
+        self._devices: queue.SimpleQueue[dict[str, str]] = queue.SimpleQueue()
         for cell in plan.cells:
             file = self._config(cell)
             if file.exists() and file.read_text("utf-8") != cell.config.to_yaml():
@@ -60,6 +57,11 @@ class Sweeping:
         except OSError as error:
             raise RunError(f"Can't write into {out}: {error.strerror or error}.") from error
 
+    @property
+    def stopped_by(self) -> int | None:
+        """The number of the signal that has ended the sweep, or None."""
+        return self._children.stopped_by
+
     def run(self, cell: Cell) -> Path:
         """The run directory of a cell."""
         return self.out / RUNS / cell.name
@@ -70,7 +72,7 @@ class Sweeping:
     def play(self, processes: int, tell: Callable[[Cell, str], None]) -> dict[str, str]:
         """Does what is left to do, `processes` at a time.
 
-        SIGINT and SIGTERM, and a terminal's end, are handed on: each run ends with a checkpoint.
+        SIGINT, SIGTERM and SIGHUP are forwarded: each run ends with a checkpoint.
 
         Args:
             processes: how many at a time; they share the cores, and have a GPU each where
@@ -84,47 +86,24 @@ class Sweeping:
             ConfigError: there are GPUs, but fewer than processes.
         """
         failed = {}
-        if processes > 1:
-            self._deal_out(gpus(), processes)
-        environment = self._environment(processes)
-        with self._forwarded(), ThreadPoolExecutor(processes) as pool:
-            jobs = {pool.submit(self._done, c, environment, tell): c for c in self.plan.cells}
+        for devices in deal_out(gpus()[:processes], processes) if processes > 1 else [{}]:
+            self._devices.put(devices)
+        environment = share(processes) | _inherited()
+        with self._children.forwarding(*_SIGNALS), ThreadPoolExecutor(processes) as pool:
+            jobs = {pool.submit(self._do, c, environment, tell): c for c in self.plan.cells}
             for job in as_completed(jobs):
-                if problem := job.result():
+                try:
+                    problem = job.result()
+                except KerasGanError as error:  # a damaged run, for one
+                    problem = str(error)
+                except OSError as error:
+                    problem = str(disk_error(str(self.out), error))
+                if problem:
                     failed[jobs[job].name] = problem
         return failed
 
-    def _deal_out(self, names: list[str], processes: int) -> None:
-        """A GPU for each process: TensorFlow takes all memory of those that it sees."""
-        if 0 < len(names) < processes:
-            raise ConfigError(
-                f"--processes should be at most the number of GPUs, {len(names)}, or have none: "
-                f"CUDA_VISIBLE_DEVICES=-1. Received: {processes}."
-            )
-        for name in names[:processes]:
-            self._gpus.put(name)
-
-    def _environment(self, processes: int) -> dict[str, str]:
-        """Their share of threads and memory, and no options but those of the sweep."""
-        cores = max(1, len(os.sched_getaffinity(0)) // processes)
-        shares = {**{name: str(cores) for name in THREADS}, "KERAS_GAN_PROCESSES": str(processes)}
-        inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("KERAS_GAN_FIT_", "KERAS_GAN_EVALUATE_"))
-        }
-        return shares | inherited
-
-    def _done(self, cell: Cell, environment: dict[str, str], tell) -> str | None:
-        """Trains and evaluates one cell; returns why it failed."""
-        try:
-            return self._do(cell, environment, tell)
-        except KerasGanError as error:  # a damaged run, for one
-            return str(error)
-        except OSError as error:
-            return str(disk_error(str(self.out), error))
-
     def _do(self, cell: Cell, environment: dict[str, str], tell) -> str | None:
+        """Train and evaluate one cell; return why it failed."""
         log = self.out / _LOGS / f"{cell.name}.txt"
         log.parent.mkdir(parents=True, exist_ok=True)
         for what, find in (("fit", self._fit), ("evaluate", self._evaluate)):
@@ -134,8 +113,7 @@ class Sweeping:
             if self.stopped_by:
                 return "stopped"
             tell(cell, " ".join(command[:2]) if command[1] == "--resume" else what)
-            with open(log, "ab") as file, self._device() as device:
-                code = self._called(command, environment | device, file)
+            code = self._call(command, environment, log)
             if code:
                 return "stopped" if self.stopped_by else f"{what}: {_last_line(log)}"
             if what == "evaluate":
@@ -143,34 +121,16 @@ class Sweeping:
         tell(cell, "done")
         return None
 
-    @contextlib.contextmanager
-    def _device(self) -> Iterator[dict[str, str]]:
-        """The environment of a process that has a GPU to itself, where they were dealt out."""
+    def _call(self, command: Sequence[str], environment: dict[str, str], log: Path) -> int:
+        """Run a command of the program with a GPU of its own, if there are any."""
+        program = [sys.executable, "-m", "keras_gan", *command]
+        devices = self._devices.get()
         try:
-            mine = self._gpus.get_nowait()
-        except queue.Empty:
-            yield {}
-            return
-        try:
-            yield {"CUDA_VISIBLE_DEVICES": mine}
+            with open(log, "ab") as file:
+                streams = {"stdout": file, "stderr": subprocess.STDOUT}
+                return self._children.start(program, environment | devices, **streams).wait()
         finally:
-            self._gpus.put(mine)
-
-    def _called(self, command: Sequence[str], environment: dict[str, str], log) -> int:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "keras_gan", *command],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,  # signals come from here only, and once
-        )
-        self._running.add(process)
-        if self.stopped_by:  # a signal that came between the start and the line above
-            process.terminate()
-        code = process.wait()
-        self._running.discard(process)
-        return code
+            self._devices.put(devices)
 
     def _fit(self, cell: Cell) -> list[str] | None:
         """The arguments that begin or go on with a run; None where it has come to its end."""
@@ -196,19 +156,11 @@ class Sweeping:
     def _evaluated(self, cell: Cell) -> Path:
         return self.out / _EVALUATED / f"{cell.name}.txt"
 
-    @contextlib.contextmanager
-    def _forwarded(self) -> Iterator[None]:
-        def forward(number, frame):
-            self.stopped_by = number
-            for process in list(self._running):
-                process.send_signal(signal.SIGINT if number == signal.SIGINT else signal.SIGTERM)
 
-        before = {n: signal.signal(n, forward) for n in _SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+def _inherited() -> dict[str, str]:
+    """Return this process's environment without options: a run has those of the sweep only."""
+    options = ("KERAS_GAN_FIT_", "KERAS_GAN_EVALUATE_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(options)}
 
 
 def _last_line(log: Path) -> str:
