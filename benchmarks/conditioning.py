@@ -29,9 +29,11 @@ WAYS: dict[str, dict[str, Any]] = {
     "projection": {},
     # With weight 1 and R1 0.2 D wins, and each class comes to be one image; where D learns the
     # classes of generated images too, as in the paper, it takes textures of G's for them.
-    "classifier": {
-        "network.conditioning": "classifier",
-        "auxiliary.classifier": {"weight": 0.2, "real_only": True},
+    "acgan": {
+        "game.name": "acgan",
+        "game.classification_weight": 0.2,
+        "game.real_only": True,
+        "network.conditioning": "none",
         "regularizers.r1.weight": 1.0,
     },
     "conditional_batch_norm": {"network.generator.conditional_batch_norm": True},

@@ -23,13 +23,13 @@ import keras_gan  # noqa: F401 (before TensorFlow: it chooses TensorFlow's kerne
 import tensorflow as tf
 
 from keras_gan import exporters, load
-from keras_gan.exporters import litert, onnx
-from keras_gan.exporters.generator import Generator
+from keras_gan.exporters import litert, onnx, publish
+from keras_gan.games.endpoints import Endpoint
 
 BATCHES = (1, 64)
 
 
-def ways(generator: Generator, folder: Path, name: str) -> dict:
+def ways(generator: Endpoint, folder: Path, name: str) -> dict:
     """{what: inputs -> images}."""
     function = generator.function()
     model = tf.saved_model.load(str(folder / name / "1"))
@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.5, help="of a way, in a round")
     arguments = parser.parse_args()
     run = load(arguments.run)
-    generator = Generator.of(run)
+    generator = next(iter(publish.endpoints_of(run).values()))
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         exporters.export(run, ["saved_model", "onnx", "litert"], Path(folder), name="g")
@@ -79,7 +79,7 @@ def main() -> None:
         exporters.export(run, ["onnx_int8"], Path(folder), name="g")
         runners = ways(generator, Path(folder), "g")
         for batch in BATCHES:
-            inputs = generator.fixed_inputs(batch)
+            inputs = generator.examples(batch)
             times = {name: [] for name in runners}
             for round_number in range(arguments.rounds + 1):
                 for name, way in runners.items():

@@ -31,8 +31,9 @@ from kept import Results, print_table, told, trained
 from keras_gan import load_source
 from keras_gan.config import Config, parse_assignments
 from keras_gan.data import Source
-from keras_gan.games import augmentation, classification, ema
+from keras_gan.games import augmentation, classification, ema, recipes
 from keras_gan.games.step import Forward
+from keras_gan.networks import DataSpec
 from keras_gan.runs import sampling
 from keras_gan.utils import random
 from keras_gan.utils.pixels import as_float
@@ -48,12 +49,12 @@ def supervised_error(config: Config, source: Source, judge: Source, steps: int) 
     known = np.flatnonzero(source.labels >= 0)
     images, labels = as_float(source.images[known]), tf.constant(source.labels[known])
     keras.utils.set_random_seed(config.seed)
-    gan = recipes.build(config, source.sample_shape, source.num_classes)
+    gan = recipes.build(config, DataSpec(source.sample_shape, source.label_spec))
+    recipes.compile_model(gan, config)
     network, average = gan.discriminator, ema.copy_of(gan.discriminator)
-    optimizer = recipes.build_optimizers(config)[1]
+    optimizer = gan.discriminator_optimizer
     optimizer.build(network.trainable_variables)
-    policies = config.game.augment
-    decay = config.game.discriminator_ema_decay
+    policies, decay = gan.options.augment, gan.options.discriminator_ema_decay
 
     @tf.function(jit_compile=config.network.family == "mlp")
     def update(step):

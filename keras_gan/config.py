@@ -295,7 +295,7 @@ def _unknown(path: str, key: Any, known: Any, whole: str | None = None) -> NoRet
     """
     names = [str(name) for name in known] if isinstance(known, Mapping) else []
     parent = path[: len(path) - len(str(key))]
-    places = [*_paths(Config), *(new for new in _MOVED.values() if " " not in new)]
+    places = [*setting_paths(Config), *(new for new in _MOVED.values() if " " not in new)]
     everywhere = {full.rpartition(".")[2]: full for full in places}
     if moved := _MOVED.get(whole or path, _MOVED.get(path)):
         hint = f" It is now {moved}."
@@ -308,10 +308,10 @@ def _unknown(path: str, key: Any, known: Any, whole: str | None = None) -> NoRet
     raise ConfigError(f"There is no setting `{named(path)}`.{hint}")
 
 
-def _paths(kind: type, parent: str = "") -> list[str]:
+def setting_paths(kind: type, parent: str = "") -> list[str]:
     """Return the dotted paths of all settings."""
     paths = []
     for name, hint in annotations(kind).items():
-        inner = _paths(hint, f"{parent}{name}.") if dataclasses.is_dataclass(hint) else []
+        inner = setting_paths(hint, f"{parent}{name}.") if dataclasses.is_dataclass(hint) else []
         paths += inner or [f"{parent}{name}"]
     return paths

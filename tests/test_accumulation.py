@@ -56,7 +56,7 @@ def trained(gan, how="eager", rounds=2, rows=24):
     for n in range(rounds):
         images = tf.constant(IMAGES[n * rows : (n + 1) * rows])
         labels = tf.constant(LABELS[n * rows : (n + 1) * rows])
-        logs = steps[how]((images, labels) if gan.conditional else images)
+        logs = steps[how]((images, labels) if gan.labels else images)
     return {name: float(value) for name, value in logs.items()}
 
 

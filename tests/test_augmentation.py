@@ -240,7 +240,7 @@ def test_penalties_ask_the_discriminator_about_augmented_images():
         seen.append(inputs["images"])
         return tf.reduce_sum(inputs["images"], axis=[1, 2, 3])
 
-    summed.seed = lambda: tf.constant([0, 0])
+    summed.within = lambda name: summed
     step = TrainStep(gan)
     (minibatch,) = gan.minibatches(step, tf.constant(IMAGES))
     terms = gan.discriminator_terms(summed, gan.drawn(step, minibatch))
@@ -257,7 +257,7 @@ def test_penalties_ask_the_discriminator_about_augmented_images():
             "Did you mean `cutout`",
         ),
         (lambda: augmentation.check(False, ["cutout"] * 2), "each policy once"),
-        (lambda: augmentation.check(False, "color"), "a list of names. Received: 'color'"),
+        (lambda: small(augment="color"), "`augment` should be a list. Received: 'color'"),
         (lambda: augmentation.check(True, [], (2,)), r"not for points of shape \(2,\)"),
         (lambda: augmentation.check(False, ["color"], (2,)), "for images"),
     ],

@@ -359,9 +359,13 @@ def test_a_classes_mean_counts_the_labelled_rows_of_the_whole_minibatch():
 
 def test_other_labeled_images_are_those_of_the_next_fit():
     """Keras' fit keeps its compiled function: it must not keep the images that it has seen."""
-    rates = {"generator_optimizer": keras.optimizers.SGD(0.0), "discriminator_optimizer": "sgd"}
-    gan, fresh = game("none", compiled=rates), game("none", compiled=rates)
-    gan.discriminator_optimizer.learning_rate = fresh.discriminator_optimizer.learning_rate = 0.0
+
+    def still():
+        players = ("generator", "discriminator")
+        rates = {f"{player}_optimizer": keras.optimizers.SGD(0.0) for player in players}
+        return game("none", compiled=rates)
+
+    gan, fresh = still(), still()
     gan.set_labeled_images(IMAGES[:3], LABELS[:3])
     first = gan.fit(IMAGES, batch_size=32, verbose=0).history
     gan.set_labeled_images(IMAGES[:3], LABELS[1:4])
@@ -375,7 +379,7 @@ def test_other_labeled_images_are_those_of_the_next_fit():
 
 def test_a_generator_of_other_labels_is_refused():
     unconditional = game("none").generator
-    with pytest.raises(ConfigError, match="ids of classes.*a generator with no labels"):
+    with pytest.raises(ConfigError, match=r"ids of classes.*a generator with no labels"):
         ACGAN(unconditional, game().discriminator)
     vectors, _ = pair("mlp", latent_dim=4, sample_shape=(8, 8, 1), condition_dim=3)
     with pytest.raises(ConfigError, match="Received: a generator with labels of 3 numbers"):

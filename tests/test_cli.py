@@ -44,7 +44,7 @@ def test_the_package_runs_as_a_module():
 def test_the_commands_of_the_issue_are_there():
     assert {"fit", "sample", "recipes", "datasets", "runs"} <= set(COMMANDS)
     options = {o for p in main.commands["fit"].params for o in p.opts if o.startswith("--")}
-    short = "epochs batch-size objective precision seed run-dir data data-dir set resume dry-run"
+    short = "epochs batch-size loss precision seed run-dir data data-dir set resume dry-run"
     assert options >= {f"--{name}" for name in short.split()}
 
 

@@ -48,7 +48,7 @@ def test_one_command_writes_figures_rows_pictures_and_a_page(copy, cli):
         " parzen",
         " classes (classifier)",
     }
-    assert "Warning: COLLAPSED: some classes have the samples of others" in warned
+    assert any(line.startswith("Warning: COLLAPSED: ") for line in warned)
     found = values(copy / "evaluation" / "evaluation.json")
     expected = {"fd", "kd", "precision", "recall", "density", "coverage", "score", "sure", "labels"}
     expected |= {"modes", "class_kl", "class_tv"}

@@ -28,7 +28,7 @@ def test_a_fit_says_what_it_does_and_leaves_a_whole_run(cli, tmp_path):
     assert run.path.parent == Path("runs/digits")
     said = result.stderr
     assert f"data       {data}: 40 images of 8x8x1" in said
-    assert "relativistic + r1 0.1, k = 1, batch 8" in said
+    assert "gan, relativistic loss + r1 0.1" in said
     assert "2 epochs of 5 steps" in said
     assert f"watch      tensorboard --logdir {run.path.parent}" in said
     assert f"next: keras-gan sample {run.path} --out samples.png" in said

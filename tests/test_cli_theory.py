@@ -167,7 +167,7 @@ def test_theory_games_draws_and_prints(cli, tmp_path):
         assert movie.n_frames == 3
     titles, *lines = result.stdout.splitlines()
     assert re.split(r"\s{2,}", titles.strip()) == [
-        "objective",
+        "loss",
         "first gradient",
         "last gradient",
         "V",

@@ -10,6 +10,7 @@ from conftest import real_data
 from keras_gan.config import DataConfig
 from keras_gan.data import Source, load_source
 from keras_gan.utils.errors import DataError
+from keras_gan.utils.labels import ClassLabels, VectorLabels
 
 IMAGES = np.arange(6 * 4 * 4, dtype=np.uint8).reshape(6, 4, 4)
 IMAGES[0, 0, :2] = 0, 255
@@ -93,12 +94,12 @@ def test_a_test_split_may_lie_beside(npz):
 def test_labels_may_be_vectors(npz):
     vectors = np.linspace(-1, 1, 18).reshape(6, 3)
     found = source(npz(images=IMAGES, labels=vectors), split="train[1:3]")
-    assert (found.labels.dtype, found.condition_dim) == (np.float32, 3)
+    assert (found.labels.dtype, found.label_spec) == (np.float32, VectorLabels(3))
     assert np.array_equal(found.labels, vectors[1:3].astype(np.float32))
     column = source(npz(images=IMAGES, labels=vectors[:, :1]))  # a class would be a whole number
-    assert (column.condition_dim, column.num_classes) == (1, None)
+    assert (column.label_spec, column.num_classes) == (VectorLabels(1), None)
     whole = source(npz(images=IMAGES, labels=np.arange(6.0)[:, None]))
-    assert (whole.condition_dim, whole.num_classes) == (None, 6)
+    assert whole.label_spec == ClassLabels(tuple("012345"))
     assert (found.class_names, found.num_classes) == (None, None)
 
 

@@ -61,7 +61,7 @@ def test_a_seed_shows_what_sample_draws(playground, conditional_run):
 def test_onnx_runtime_shows_what_keras_shows(playground, file):
     by_file = Playground(lambda: models.of_onnx(file))
     assert by_file.model.class_names == playground.model.class_names
-    assert by_file.model.judge is None and by_file.onnx() == file
+    assert by_file.model.logits is None and by_file.onnx() == file
     for asked in ((3, "2", 0.7, [0.0] * 8), (3, "2", 1.0, [1.0, -2.0] + [0.0] * 6)):
         found, expected = by_file.explored(*asked), playground.explored(*asked)
         assert np.abs(found.astype(int) - expected.astype(int)).max() <= 1
@@ -99,7 +99,7 @@ def test_an_opinion_on_pairs_is_of_an_image_and_what_the_encoder_makes_of_it(bid
     playground = Playground(lambda: models.of_run(bidirectional_run))
     seen, logit, _ = playground.opinion(Image.fromarray(np.full((8, 8), 200, np.uint8)), None)
     image = seen[None].astype(np.float32) / 127.5 - 1
-    pair = players.paired(image, gan.averaged("encoder")({"images": image}))
+    pair = players.joint(image, gan.averaged("encoder")({"images": image}))
     assert logit == pytest.approx(float(gan.discriminator({"images": pair})[0, 0]), rel=1e-4)
 
 

@@ -158,7 +158,7 @@ def test_tensorflows_rewriter_is_off_within_a_call_only():
     options = tf.config.optimizer.get_experimental_options
     tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False})
     program = StepsProgram(small(), {"images": PIXELS}, jit_compile=False)
-    program.play = lambda rows, steps: seen.append(options()["disable_meta_optimizer"])
+    program.run = lambda rows, steps: seen.append(options()["disable_meta_optimizer"])
     program(iter([(None, None)]))
     assert seen == [True]
     assert options()["disable_meta_optimizer"] is False
@@ -169,14 +169,14 @@ def test_the_program_is_traced_once():
     program = StepsProgram(gan, {"images": PIXELS}, jit_compile=False)
     schedule = Schedule(64, 8, epochs=3, steps_per_execution=3, seed=0)  # a shorter last call
     loop.run(program, schedule, gan)
-    assert program.play.experimental_get_tracing_count() == 1
+    assert program.run.experimental_get_tracing_count() == 1
 
 
 def test_images_stay_bytes_in_the_program():
     gan = small()
     program = StepsProgram(gan, {"images": PIXELS}, jit_compile=False)
     blocks = (tf.constant([[0, 1]], tf.int32), tf.constant(1))
-    captured = program.play.get_concrete_function(*blocks).captured_inputs
+    captured = program.run.get_concrete_function(*blocks).captured_inputs
     assert [t.dtype for t in captured if t.shape == PIXELS.shape] == [tf.uint8]
 
 

@@ -32,10 +32,12 @@ from keras_gan.exporters import (
     transaction,
 )
 from keras_gan.exporters import onnx as onnx_exporter
-from keras_gan.exporters.generator import PARITY_BATCHES, Generator
+from keras_gan.exporters.parity import PARITY_BATCHES
 from keras_gan.games import latents
+from keras_gan.games.endpoints import Endpoint, LatentSpec, SampleSpec
 from keras_gan.runs import sampling
 from keras_gan.utils.errors import ConfigError, ExportError, KerasGanWarning, RunError
+from keras_gan.utils.labels import ClassLabels, of_classes
 from keras_gan.utils.pixels import to_uint8
 
 NAMES = tuple("abcdefghij")
@@ -63,7 +65,14 @@ def generator(family="mlp", shape=(28, 28, 1), conditional=False, seed=0, policy
             weight.assign(keras.random.uniform(weight.shape, -0.3, 0.3))
         if weight.path.endswith(("moving_variance", "gamma")):
             weight.assign(keras.random.uniform(weight.shape, 0.5, 2.0))
-    return Generator(network, 5, "normal", NAMES if conditional else None)
+    inputs = {"latent": LatentSpec(5, "normal")}
+    if conditional:
+        inputs["labels"] = ClassLabels(NAMES)
+    return Endpoint(network, inputs, "images", SampleSpec(shape))
+
+
+def job(endpoint, **options):
+    return publish.Job({"sample": endpoint}, endpoint, "g", 18, {}, **options)
 
 
 @pytest.fixture(scope="module")
@@ -90,10 +99,9 @@ def test_a_format_equals_keras_at_every_batch(
     kind, family, shape, conditional, tmp_path, web_runtime
 ):
     made = generator(family, shape, conditional)
-    job = publish.Job(made, "g", 18, {}, web_runtime=web_runtime)
     path = tmp_path / FORMATS[kind].path.format(name="g", version=1)
     path.parent.mkdir(exist_ok=True)
-    FORMATS[kind].write(job, path)
+    FORMATS[kind].write(job(made, web_runtime=web_runtime), path)
     found = parity.differences(made, FORMATS[kind].runner(path))
     assert list(found.largest) == list(found.mean) == [str(n) for n in PARITY_BATCHES]
     parity.check(kind, found, FORMATS[kind].tolerance, FORMATS[kind].mean_tolerance)
@@ -141,7 +149,7 @@ def test_parity_needs_every_label():
 
     def swapped(inputs):
         labels = np.where(inputs["labels"] == 9, 8, inputs["labels"])
-        return np.asarray(made(inputs["latent"], labels))
+        return np.asarray(made(latent=inputs["latent"], labels=labels))
 
     with pytest.raises(ExportError, match="at batch 17"):
         parity.check("It", parity.differences(made, swapped), 1e-5)
@@ -167,12 +175,13 @@ def test_an_onnx_file_says_what_it_is(opset, conditional):
 def test_an_operator_that_onnx_lacks_is_named():
     made = generator()
 
-    class Unknown(Generator):
-        def __call__(self, latent, labels=None):
-            return tf.math.bessel_i0e(made(latent))
+    class Unknown(Endpoint):
+        def __call__(self, **inputs):
+            return tf.math.bessel_i0e(made(**inputs))
 
     with pytest.raises(ExportError, match="no operators for BesselI0e"):
-        onnx_exporter.convert(Unknown(made.network, 5, "normal", None), 18, {})
+        unknown = Unknown(made.network, made.inputs, made.output, made.produces)
+        onnx_exporter.convert(unknown, 18, {})
 
 
 @pytest.mark.parametrize(("variant", "smaller"), [("float16", 1.9), ("int8", 3.2)])
@@ -231,10 +240,10 @@ def test_compressed_generators_are_within_their_limits_once_trained(kind, gain, 
     kernel, bias = next(layer for layer in made.network.layers[::-1] if layer.weights).weights
     kernel.assign(kernel * gain)
     bias.assign(keras.random.normal(bias.shape, -gain / 3, gain / 3, seed=1))
-    images = np.asarray(made(**made.fixed_inputs(17)))
+    images = np.asarray(made(**made.examples(17)))
     assert np.mean(np.abs(images) > 0.99) > 0.5 and np.mean(images > 0.99) > 0.02
     form, path = FORMATS[kind], tmp_path / "g.onnx"
-    form.write(publish.Job(made, "g", 18, {}), path)
+    form.write(job(made), path)
     found = parity.differences(made, form.runner(path))
     parity.check(kind, found, form.tolerance, form.mean_tolerance)
 
@@ -282,7 +291,7 @@ def test_int8_scales_do_not_outweigh_what_they_scale():
 @pytest.fixture(scope="module")
 def saved(conditional, tmp_path_factory):
     path = tmp_path_factory.mktemp("saved") / "m" / "1"
-    saved_model.write(conditional, path, "m")
+    saved_model.write({"sample": conditional}, path, "m")
     return path
 
 
@@ -324,7 +333,7 @@ def test_a_seed_is_an_image_whatever_its_neighbours(saved, conditional):
     for n in range(5):
         np.testing.assert_array_equal(tf.io.decode_png(files[n]).numpy(), pixels[n])
         latent = tf.random.stateless_normal((1, 5), (int(seeds[n]), 1))
-        expected = to_uint8(np.asarray(conditional(latent, labels[n : n + 1])))[0]
+        expected = to_uint8(np.asarray(conditional(latent=latent, labels=labels[n : n + 1])))[0]
         assert np.abs(pixels[n].astype(int) - expected).max() <= 1  # rounding
         assert (pixels[n] == expected).mean() > 0.99
 
@@ -381,7 +390,11 @@ def test_a_saved_model_holds_neither_keras_nor_xla(saved, conditional, tmp_path)
     assert contents(saved) == (4, [])
     module = tf.Module()
     module.network = conditional.network
-    compiled = tf.function(conditional, conditional.signature(), jit_compile=True)
+    compiled = tf.function(
+        lambda latent, labels: conditional(latent=latent, labels=labels),
+        conditional.signature(),
+        jit_compile=True,
+    )
     tf.saved_model.save(module, str(tmp_path / "other"), signatures=compiled)
     objects, xla = contents(tmp_path / "other")
     assert objects > 50 and xla, "this test would not see Keras' objects or XLA's functions"
@@ -710,8 +723,8 @@ def test_earlier_files_of_the_run_keep_the_iteration_that_they_are_of(plain_run,
     run.gan.iteration.assign(10)
     export(run, ["keras"], tmp_path, name="m", weights="raw")
     text = (tmp_path / "README.md").read_text()
-    assert f"| `m.onnx` | ema, round {newest} |" in text
-    assert "| `m.keras` | raw, round 10 |" in text
+    assert f"| `m.onnx` | ema, step {newest} |" in text
+    assert "| `m.keras` | raw, step 10 |" in text
 
 
 # ------------------------------------------------------------------------ model card
@@ -732,7 +745,7 @@ def test_the_card_is_of_the_checkpoint_that_was_loaded(plain_run, tmp_path):
     assert inside["iteration"] == str(newest - 1)
     assert json.loads(inside["metrics"]) == told["metrics"]
     text = (tmp_path / "README.md").read_text()
-    assert f"after {newest - 1} rounds" in text
+    assert f"after {newest - 1} training steps" in text
     assert f"| V(D,G) | {rows[logged]['V(D,G)']:.6g} |" in text
 
 
@@ -760,8 +773,11 @@ def test_the_cards_picture_has_at_most_ten_columns(
         "write_samples",
         lambda path, arrays, others, n: seen.update(arrays, n=n),
     )
-    made = dataclasses.replace(Generator.of(load(plain_run)), class_names=names)
-    publish.describe(load(plain_run), made, {}, tmp_path)
+    (made,) = publish.endpoints_of(load(plain_run)).values()
+    labels = of_classes(names)
+    inputs = {**made.inputs, **({"labels": labels} if labels else {})}
+    asked = dataclasses.replace(made, inputs=inputs)
+    publish.describe(load(plain_run), {"sample": asked}, {}, tmp_path)
     assert seen["n"] == columns and len(seen["latent"]) == 8 * columns
     if classes and classes <= 10:  # a column keeps to its class
         assert all(len(set(column)) == 1 for column in seen["labels"].reshape(8, columns).T)

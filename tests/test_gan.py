@@ -423,10 +423,10 @@ def test_the_generators_loss_has_real_and_generated_images_of_the_same_discrimin
 ):
     """Those of the last of the k minibatches, by the D that the last update has made."""
     gan = small(compiled={"loss": objective}, discriminator_steps=2, discriminator={"dropout": 0.0})
-    given, original = [], gan.adversarial_loss.generator_loss
+    given, original = [], gan.adversarial_loss.generator
     monkeypatch.setattr(
         gan.adversarial_loss,
-        "generator_loss",
+        "generator",
         lambda real, fake: given.append(real) or original(real, fake),
     )
     gan.train_step(tf.constant(IMAGES[:16]))
@@ -457,11 +457,11 @@ def test_a_model_can_be_compiled_again_with_another_game():
 
 
 def test_weights_are_kept_under_the_names_of_their_networks(tmp_path):
-    """Earlier runs have these names: Keras takes the first one that leads to a network."""
-    small(discriminator_ema_decay=0.9).save_weights(tmp_path / "a.weights.h5")
+    """Keras takes the first name that leads to a network, and checkpoints are read by names."""
+    small().save_weights(tmp_path / "a.weights.h5")
     with h5py.File(tmp_path / "a.weights.h5") as file:
         assert set(file) == {
-            "discriminator", "discriminator_ema", "discriminator_optimizer",
+            "discriminator", "discriminator_optimizer",
             "generator", "generator_ema", "generator_optimizer", "vars",
         }  # fmt: skip
 
@@ -522,14 +522,17 @@ def test_logged_values_are_those_of_the_game():
     ("call", "said"),
     [
         (lambda: small(packing=2, conditional=True), "unconditional"),
-        (lambda: small(updates="sometimes"), "alternating or simultaneous"),
+        (lambda: small(updates="sometimes"), "one of alternating, simultaneous"),
         (lambda: small(latent_distribution="gamma"), "latent distribution"),
         (lambda: small(ema_decay=1.0), "ema_decay"),
         (
             lambda: small(discriminator_steps=3).train_step(tf.constant(IMAGES[:8])),
             "multiple of 3.*Received: 8",
         ),
-        (lambda: small(conditional=True).train_step(tf.constant(IMAGES[:8])), "conditional"),
+        (
+            lambda: small(conditional=True).train_step(tf.constant(IMAGES[:8])),
+            "a dict of images, labels.*Received: images",
+        ),
         (lambda: small(conditional=True)(np.zeros((1, 4), "float32")), "`latent` and `labels`"),
         (lambda: small(instance_noise=-1), "`instance_noise`.*Received: -1"),
         (lambda: small(instance_noise=float("nan")), "`instance_noise`"),
@@ -547,8 +550,11 @@ def test_logged_values_are_those_of_the_game():
         ),
         (lambda: small(augment=["colour"]), "no augmentation `colour`. Did you mean `color`"),
         (lambda: small(compiled={"regularizers": "r1"}), "'weight': 0.1.*Received: 'r1'"),
-        (lambda: small(compiled={"regularizers": ["r1"]}), r"Penalty objects. Received: \['r1'\]"),
-        (lambda: small(compiled={"regularizers": {"r1": 0.1}}), r"Received: \{'r1': 0.1\}"),
+        (lambda: small(compiled={"regularizers": ["r1"]}), r"Received: \['r1'\]"),
+        (
+            lambda: small(compiled={"regularizers": {"r1": 0.1}}),
+            r"`regularizers.r1` should be a table.*Received: 0.1",
+        ),
         (lambda: small(compiled={"regularizers": None}), "Received: None"),
         (
             lambda: small(

@@ -51,8 +51,11 @@ def with_facts(run, **changes) -> str:
         ({"sample_shape": [-8, -8, 1]}, "should be that of images or points"),
         ({"sample_shape": [1e999, 8, 1]}, "`sample_shape.0` should be a whole number"),
         ({"num_samples": "many"}, "`num_samples` should be a whole number."),
-        ({"class_names": {"a": 1}}, "`class_names` should be a list."),
-        ({"class_names": ["a"] * 100_000}, "`class_names` should be at most 65,536."),
+        ({"labels": {"names": {"a": 1}}}, "`labels.names` should be a list."),
+        ({"labels": {"names": ["a"] * 100_000}}, "`labels.names` should be at most 65,536."),
+        ({"labels": ["a"]}, "`labels` should be a table of keys and values."),
+        ({"labels": {"shape": [None, 2**40]}}, "that of vectors of 1 to 65,536 numbers."),
+        ({"steps_per_epoch": 0}, "`steps_per_epoch` should be at least 1."),
         ({"created": 0}, "`created` should be text."),
     ],
 )

@@ -12,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from keras_gan.evaluation import plots
 from keras_gan.games import reports
 from keras_gan.games.base import AdversarialModel
+from keras_gan.games.options import Options
 from keras_gan.runs.logs import BOARD, OPTIMUM, MetricsLog
 from keras_gan.training.callbacks import Health, Progress, dashboard
 from keras_gan.utils.errors import KerasGanWarning
@@ -65,7 +66,7 @@ class OtherGame(AdversarialModel):
     players = {}  # noqa: RUF012
 
     def __init__(self):
-        super().__init__({}, ema_decays={}, name="other")
+        super().__init__({}, Options(), name="other")
 
 
 class TalkingGame(OtherGame):

@@ -9,6 +9,7 @@ from pairs import pair
 from keras_gan import networks
 from keras_gan.networks import resnet
 from keras_gan.networks.layers import FourierFeatures
+from keras_gan.networks.private_keras import all_layers
 from keras_gan.utils.errors import ConfigError
 
 SHAPES = [(28, 28, 1), (32, 32, 3), (64, 64, 3)]
@@ -259,16 +260,16 @@ def test_the_resnets_of_sngan_have_their_published_widths():
 def test_resnet_doubles_by_repeating_pixels():
     x = np.random.default_rng(0).normal(size=(2, 3, 5, 4)).astype("float32")
     inputs = keras.Input(x.shape[1:])
-    got = keras.Model(inputs, resnet._doubled(inputs))(x)
+    got = keras.Model(inputs, resnet.doubled(inputs))(x)
     np.testing.assert_array_equal(got, x.repeat(2, axis=1).repeat(2, axis=2))
 
 
 def test_resnet_labels_choose_the_scales_of_batch_norm():
     generator, _ = built("resnet", num_classes=3)
-    names = {type(layer).__name__ for layer in generator._flatten_layers()}
+    names = {type(layer).__name__ for layer in all_layers(generator)}
     assert "ConditionalBatchNormalization" in names
     plain, _ = built("resnet", num_classes=3, generator={"batch_norm": False})
-    names = {type(layer).__name__ for layer in plain._flatten_layers()}
+    names = {type(layer).__name__ for layer in all_layers(plain)}
     assert not any("BatchNormalization" in name for name in names)
 
 
@@ -286,8 +287,11 @@ def test_resnet_labels_choose_the_scales_of_batch_norm():
         (lambda: built("dcgan", generator={"widht": 3}), "Did you mean `width`"),
         (lambda: built("dcgan", generator={"width": "wide"}), "whole number"),
         (lambda: built("mlp", generator={"activations": ["relu"] * 3}), "1 to 2 entries"),
-        (lambda: built("mlp", conditioning="projecting"), "Did you mean `projection`"),
-        (lambda: networks.module_of("dcgna"), "Did you mean `dcgan`"),
+        (
+            lambda: built("mlp", num_classes=3, conditioning="projecting"),
+            "Did you mean `projection`",
+        ),
+        (lambda: networks.FAMILIES["dcgna"], "Did you mean `dcgan`"),
     ],
 )
 def test_wrong_options_are_named(call, said):

@@ -17,7 +17,7 @@ def test_the_third_call_is_traced(cli, tmp_path, monkeypatch):
     (trace,) = (run / "tensorboard").glob("plugins/profile/*/*.xplane.pb")
     content = trace.read_bytes()
     assert profiler.EVENT.encode() in content  # what the viewer takes for a step
-    assert b"__inference_play" in content  # the compiled rounds
+    assert b"__inference_run" in content  # the compiled steps
     assert b"MatMul" in content  # and what they compute
     assert "pip install tensorboard-plugin-profile" in result.stderr
     assert f"profile: {trace.parent}" in result.stderr

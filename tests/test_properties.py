@@ -23,18 +23,19 @@ from keras_gan import runs
 from keras_gan.config import (
     Config,
     DataConfig,
-    _paths,
     config_from_dict,
     load_config,
     override,
     parse_assignments,
     parse_config,
     recipe_names,
+    setting_paths,
 )
 from keras_gan.data import Source, load_source
 from keras_gan.data.source import part_of
 from keras_gan.runs import Run
 from keras_gan.utils.errors import ConfigError, DataError, KerasGanError, RunError
+from keras_gan.utils.labels import NO_LABELS
 
 COMMON = {
     "deadline": None,  # machines are busy now and then
@@ -55,7 +56,7 @@ def is_a_line(error: KerasGanError) -> bool:
 # ----------------------------------------------------------------------- recipes
 
 #: The keys that there are; values of every kind that YAML has.
-KEYS = st.sampled_from(sorted({key for path in _paths(Config) for key in path.split(".")}))
+KEYS = st.sampled_from(sorted({key for path in setting_paths(Config) for key in path.split(".")}))
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -181,7 +182,7 @@ def test_any_name_makes_a_run_below_the_root(here, name):
     before = set(everything(here))
     try:
         config = override(Config(), {"name": name})
-        run = Run.create(config, (8, 8, 1), None, 10)
+        run = Run.create(config, (8, 8, 1), NO_LABELS, 10, 1)
     except (ConfigError, RunError) as error:
         assert is_a_line(error)
         assert set(everything(here)) == before
@@ -206,7 +207,7 @@ def test_any_run_dir_is_made_or_an_error(here, name):
         return
     before = set(everything(here))
     try:
-        run = Run.create(Config(), (8, 8, 1), None, 10, path)
+        run = Run.create(Config(), (8, 8, 1), NO_LABELS, 10, 1, path)
     except KerasGanError as error:
         assert is_a_line(error)
         assert set(everything(here)) == before
@@ -220,15 +221,14 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=6,
 )
-FACTS = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("sample_shape", "num_samples", "class_names", "created"), JSON)
-)
+FACT_NAMES = ("sample_shape", "num_samples", "labels", "steps_per_epoch", "created")
+FACTS = st.fixed_dictionaries({"format": st.just(2)}, optional=dict.fromkeys(FACT_NAMES, JSON))
 
 
 @given(st.one_of(st.text(), FACTS.map(json.dumps)))
-@example('{"sample_shape": [1e999, 8, 1], "num_samples": 1, "class_names": null, "created": 0}')
-@example('{"sample_shape": [8, 8, 1], "num_samples": 1e999, "class_names": null, "created": 0}')
-@example('{"sample_shape": [-8, 8, 1], "num_samples": 1, "class_names": null, "created": 0}')
+@example('{"format": 2, "sample_shape": [1e999, 8, 1], "num_samples": 1, "labels": null}')
+@example('{"format": 2, "sample_shape": [8, 8, 1], "num_samples": 1e999, "labels": null}')
+@example('{"format": 2, "sample_shape": [-8, 8, 1], "num_samples": 1, "labels": null}')
 @example("[" * 5000)
 @example("9" * 5000)
 def test_any_facts_are_a_run_or_an_error(here, text):

@@ -3,6 +3,7 @@
 import ctypes
 import json
 import os
+import re
 import shutil
 import stat
 from pathlib import Path
@@ -15,12 +16,13 @@ from keras_gan.config import Config, load_config, override
 from keras_gan.runs import Run, directory
 from keras_gan.utils import files
 from keras_gan.utils.errors import ConfigError, RunError
+from keras_gan.utils.labels import ClassLabels
 
 CONFIG = override(Config(), {"name": "small", "network.generator.hidden": [3, 3]})
 
 
 def create(path=None, config=CONFIG) -> Run:
-    return Run.create(config, (8, 8, 1), ("no", "yes"), 40, path)
+    return Run.create(config, (8, 8, 1), ClassLabels(("no", "yes")), 40, 5, path)
 
 
 @pytest.fixture
@@ -46,16 +48,17 @@ def test_a_new_run_has_its_folders_its_config_and_its_facts(here):
     assert load_config(run.path / "config.yaml") == CONFIG
     facts = json.loads((run.path / "run.json").read_text())
     assert facts["sample_shape"] == [8, 8, 1]
-    assert facts["class_names"] == ["no", "yes"]
+    assert (facts["format"], facts["steps_per_epoch"]) == (2, 5)
+    assert facts["labels"] == {"shape": [None], "dtype": "int32", "names": ["no", "yes"]}
     assert facts["versions"]["keras_gan"] == __version__
     assert set(facts["versions"]) == {"keras_gan", "keras", "tensorflow", "numpy", "python"}
     again = Run(run.path)
-    assert (again.config, again.sample_shape, again.class_names) == (
+    assert (again.config, again.sample_shape, again.labels) == (
         CONFIG,
         (8, 8, 1),
-        ("no", "yes"),
+        ClassLabels(("no", "yes")),
     )
-    assert (again.num_classes, again.conditional, again.created) == (2, False, run.created)
+    assert (again.steps_per_epoch, again.num_samples, again.created) == (5, 40, run.created)
     assert again.metrics() == []
 
 
@@ -187,8 +190,8 @@ STRANGERS = {
     "nothing": b"",
     "list": b"[1, 2]",
     "other": b'{"name": "another program\'s"}',
-    "shape": b'{"sample_shape": "ab", "class_names": null, "created": ""}',
-    "names": b'{"sample_shape": [1], "class_names": 3, "created": ""}',
+    "shape": b'{"format": 2, "sample_shape": "ab", "labels": null, "created": ""}',
+    "labels": b'{"format": 2, "sample_shape": [1], "labels": 3, "created": ""}',
     "deep": b"[" * 100_000,
 }
 
@@ -228,6 +231,19 @@ def test_a_run_of_a_later_version_with_settings_unknown_here_says_so(here):
         file.write("later: 1\n")
     with pytest.raises(RunError, match="There is no setting `later`"):
         Run(path)
+
+
+@pytest.mark.parametrize("version", [None, 1, 3, "two"])
+def test_a_run_of_another_format_is_refused_in_one_line(version, here):
+    path = create("mine").path
+    facts = json.loads((path / "run.json").read_text())
+    del facts["format"]
+    written = facts if version is None else {**facts, "format": version}
+    (path / "run.json").write_text(json.dumps(written))
+    said = f"mine is a run of format {version or 1!r}, and this version reads format 2. Train it"
+    with pytest.raises(RunError, match=re.escape(said)) as caught:
+        Run(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_run_without_a_checkpoint_has_no_generator(here):

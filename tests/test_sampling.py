@@ -8,6 +8,7 @@ from keras_gan.games import latents
 from keras_gan.runs import sampling
 from keras_gan.utils.batching import BATCH_SIZE
 from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.labels import ClassLabels
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_the_label_changes_the_image_and_the_latent_does_not_change(conditional)
 
 
 def test_a_class_is_meant_by_its_name_before_its_number(conditional, monkeypatch):
-    monkeypatch.setattr(conditional, "class_names", ("cat", "1", "dog"))
+    monkeypatch.setattr(conditional.gan, "labels", ClassLabels(("cat", "1", "dog")))
     asked = {"cat": 0, "dog": 2, "1": 1, "0": 0, "2": 2}
     for label, wanted in asked.items():
         assert sampling.sample(conditional, 2, label=label)["labels"].tolist() == [wanted] * 2
@@ -131,4 +132,4 @@ def test_toy_densities_give_points(points_run):
     drawn = sampling.sample(run, 11)
     assert (drawn["samples"].shape, drawn["samples"].dtype) == ((11, 2), np.float32)
     assert run.sample_shape == (2,)
-    assert not run.conditional  # the data have labels, this run does not use them
+    assert run.labels and not run.gan.labels  # the data have labels, this run does not use them

@@ -29,7 +29,7 @@ def test_the_folder_has_all_that_the_page_asks_for(conditional_run, web_runtime,
     assert "http:" not in text and "https:" not in text and "//cdn" not in text
     facts = json.loads((folder / "model.json").read_text())
     run = load(conditional_run)
-    assert facts["class_names"] == list(run.class_names)
+    assert facts["class_names"] == list(run.labels.names)
     directions = np.array(facts["directions"])
     np.testing.assert_allclose(directions @ directions.T, np.eye(8), atol=1e-5)
     # Anew, in the same place.

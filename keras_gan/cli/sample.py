@@ -88,15 +88,15 @@ def sample(
     if condition is not None and label is not None:
         raise ConfigError("--condition stands in place of --label.")
     opened = runs.load(run, checkpoint)
-    if condition is not None and isinstance(opened.labels, ClassLabels):
-        raise ConfigError(
-            f"--condition is for runs whose labels are vectors; {opened.path} was trained with "
-            "classes: ask for one with --label."
-        )
     asked = label if condition is None else _conditions(condition)
     import_tensorflow()
     from keras_gan.runs import sampling
 
+    if condition is not None and isinstance(opened.gan.labels, ClassLabels):
+        raise ConfigError(
+            f"--condition is for runs whose labels are vectors; {opened.path} was trained with "
+            "classes: ask for one with --label."
+        )
     if to_label is not None:
         arrays = sampling.label_interpolation(opened, count, interpolate, label, to_label, seed)
     elif interpolate:

@@ -117,16 +117,16 @@ def _growing(width: int, normed: Callable) -> Callable:
     )
 
     def block(x, condition=None):
-        main = conv()(_doubled(layers.ReLU()(normed(x, condition))))
+        main = conv()(doubled(layers.ReLU()(normed(x, condition))))
         main = conv()(layers.ReLU()(normed(main, condition)))
         # A 1x1 convolution commutes with doubling, and takes a quarter of the work before it.
-        side = _doubled(layers.Conv2D(width, 1, **options)(x))
+        side = doubled(layers.Conv2D(width, 1, **options)(x))
         return layers.Add()([main, side])
 
     return block
 
 
-def _doubled(x):
+def doubled(x):
     """Each pixel four times: `layers.UpSampling2D`, but of a size that LiteRT knows."""
     height, wide, channels = x.shape[1:]
     x = layers.Reshape((height, 2 * wide * channels))(layers.Concatenate()([x, x]))

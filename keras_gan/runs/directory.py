@@ -259,10 +259,12 @@ def _from_npy(content: bytes) -> np.ndarray:
 
 def _check_format(path: Path, facts: dict[str, Any]) -> None:
     """Raise RunError for a run of another version of this format."""
-    if facts.get("format") != FORMAT:
+    # Format 1 was not written down.
+    found = 1 if "sample_shape" in facts and "format" not in facts else facts["format"]
+    if found != FORMAT:
         raise RunError(
-            f"{path} is a run of format {shown(facts.get('format', 1))}, and this version reads "
-            f"format {FORMAT}. Train it again, or use the version of keras-gan that made it."
+            f"{path} is a run of format {shown(found)}, and this version reads format {FORMAT}. "
+            "Train it again, or use the version of keras-gan that made it."
         )
 
 
