@@ -21,7 +21,7 @@ from keras_gan.config import parse_assignments
 from keras_gan.evaluation import protocol, report
 
 METRICS = ("frechet", "fidelity", "score", "classes")
-SHOWN = ("labels_", "fd_", "intra_fd_", "precision_", "recall_", "sure_")
+SHOWN = ("label_accuracy_", "fd_", "intra_fd_", "precision_", "recall_", "confident_")
 
 #: Settings of `mnist_conditional`; the recipe itself has projection.
 WAYS: dict[str, dict[str, Any]] = {
@@ -49,11 +49,11 @@ def measure(name: str, folder: Path, count: int, settings: dict[str, Any]) -> di
     return {
         "conditioning": name,
         "seconds": seconds,
-        "figures": {f.name: f.value for f in found.figures},
-        "floors": {f.name: f.floor for f in found.figures if f.floor is not None},
+        "results": {r.name: r.value for r in found.results},
+        "references": {r.name: r.reference for r in found.results if r.reference is not None},
         "by_class": {
             f.name: {kind: value for kind, (value, _) in f.by_class.items()}
-            for f in found.figures
+            for f in found.results
             if f.by_class
         },
         "problems": found.problems,
@@ -64,13 +64,15 @@ def tables(rows: list[dict[str, Any]]) -> None:
     """Prints what was found: a row a way, then a row a class."""
     if not rows:
         return
-    names = [n for prefix in SHOWN for n in rows[0]["figures"] if n.startswith(prefix)]
+    names = [n for prefix in SHOWN for n in rows[0]["results"] if n.startswith(prefix)]
     lines = [("", *names, "seconds")]
     for row in rows:
-        cells = (f"{row['figures'][n]:.4g}" for n in names)
+        cells = (f"{row['results'][n]:.4g}" for n in names)
         lines.append((row["conditioning"], *cells, f"{row['seconds'] or '-'}"))
-    floors = (f"{rows[0]['floors'][n]:.4g}" if n in rows[0]["floors"] else "" for n in names)
-    print_table([*lines, ("real images", *floors, "")])
+    references = (
+        f"{rows[0]['references'][n]:.4g}" if n in rows[0]["references"] else "" for n in names
+    )
+    print_table([*lines, ("real images", *references, "")])
     for name in rows[0]["by_class"]:
         classes = rows[0]["by_class"][name]
         found = [

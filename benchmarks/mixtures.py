@@ -33,7 +33,7 @@ import numpy as np
 from keras_gan import load
 from keras_gan.data import densities
 from keras_gan.evaluation.densities import divergences, mixtures
-from keras_gan.evaluation.modes import exact_quality, mixture_coverage
+from keras_gan.evaluation.metrics.modes import exact_quality, mixture_coverage
 from keras_gan.games.losses import OPTIMAL_VALUE
 from keras_gan.runs import sampling
 

@@ -6,7 +6,7 @@ Trains the recipe once for each precision and seed, in OUT, and compares 10,000 
 of each averaged generator with the 297 digits that were kept back: the energy distance
 of the pixels, and the Frechet distance on the features of a classifier of the digits.
 A line is appended to OUT/precision.jsonl after each run; what is there already is not
-done again, so that the command can be stopped and repeated. The floor is what as many
+done again, so that the command can be stopped and repeated. The reference is what as many
 training digits reach.
 """
 
@@ -21,7 +21,7 @@ import numpy as np
 from keras_gan import load, load_config, load_source, training
 from keras_gan.config import Config, override, parse_assignments
 from keras_gan.evaluation import protocol
-from keras_gan.evaluation.energy import energy_distance
+from keras_gan.evaluation.metrics.energy import energy_distance
 from keras_gan.runs import Run, sampling
 from keras_gan.utils.pixels import to_float
 
@@ -57,17 +57,17 @@ def measured(folder: Path, precision: str, seed: int, settings: dict) -> dict:
     """Trains one run and returns its row."""
     values = {**settings, "training.precision": precision, "seed": seed}
     run = trained(folder / f"{precision}_{seed}", override(load_config("digits"), values))
-    distance, floor = energy(run)
-    row = {"precision": precision, "seed": seed, "energy": distance, "energy_floor": floor}
+    distance, reference = energy(run)
+    row = {"precision": precision, "seed": seed, "energy": distance, "energy_reference": reference}
     found = protocol.evaluate(run, protocol.Protocol(count=SAMPLES, metrics=("frechet",)))
-    for figure in found.figures:
-        row |= {figure.name: figure.value, f"{figure.name}_floor": figure.floor}
+    for result in found.results:
+        row |= {result.name: result.value, f"{result.name}_reference": result.reference}
     return row
 
 
 def table(rows: list[dict]) -> str:
-    """Mean and standard error over the seeds, a line a precision, beside the floors."""
-    names = [n for n in rows[0] if isinstance(rows[0][n], float) and not n.endswith("_floor")]
+    """Mean and standard error over the seeds, a line a precision, beside the references."""
+    names = [n for n in rows[0] if isinstance(rows[0][n], float) and not n.endswith("_reference")]
     lines = ["precision | seeds | " + " | ".join(names)]
     for precision in PRECISIONS:
         of_it = [row for row in rows if row["precision"] == precision]
@@ -77,8 +77,8 @@ def table(rows: list[dict]) -> str:
             error = np.std(values, ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
             cells.append(f"{np.mean(values):.4g} +- {error:.2g}" if values else "-")
         lines.append(" | ".join(cells))
-    floors = [f"{rows[0][f]:.4g}" if (f := f"{n}_floor") in rows[0] else "" for n in names]
-    return "\n".join([*lines, "training digits | | " + " | ".join(floors)])
+    references = [f"{rows[0][f]:.4g}" if (f := f"{n}_reference") in rows[0] else "" for n in names]
+    return "\n".join([*lines, "training digits | | " + " | ".join(references)])
 
 
 def main() -> None:

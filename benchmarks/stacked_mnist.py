@@ -61,11 +61,11 @@ def main() -> None:
         run = train(options.run, epochs, options.data_dir)
         found = protocol.evaluate(run, protocol.Protocol(count=SAMPLES, metrics=METRICS))
         rows.append({"epochs": epochs, "seconds": round(seconds_of(run), 1)})
-        rows[-1] |= {figure.name: figure.value for figure in found.figures}
-        floors = {figure.name: figure.floor for figure in found.figures}
+        rows[-1] |= {r.name: r.value for r in found.results}
+        references = {r.name: r.reference for r in found.results}
         with results.open("a") as file:
             file.write(json.dumps(rows[-1]) + "\n")
-        print(json.dumps(rows[-1]), "| exact sampling:", json.dumps(floors), flush=True)
+        print(json.dumps(rows[-1]), "| exact sampling:", json.dumps(references), flush=True)
 
 
 if __name__ == "__main__":

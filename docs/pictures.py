@@ -31,7 +31,7 @@ SWEEP = Path(__file__).parent / "sweeps" / "losses.yaml"
 PAGE = Path(__file__).parent / "losses.md"
 _COLUMNS = {
     "online/energy_distance": "energy distance",
-    "online/misplaced": "misplaced",
+    "online/bin_tv": "bin TV",
     "held_out/jensen_shannon": "held-out JSD",
 }
 

@@ -1,4 +1,4 @@
-"""`keras-gan evaluate`: figures, reports, comparisons, and what it says of bad input."""
+"""`keras-gan evaluate`: results, reports, comparisons, and what it says of bad input."""
 
 import json
 import re
@@ -35,10 +35,10 @@ def copy(conditional_run, tmp_path):
 
 
 def values(path):
-    return {f["name"]: f for f in json.loads(path.read_text())["figures"]}
+    return {f["name"]: f for f in json.loads(path.read_text())["results"]}
 
 
-def test_one_command_writes_figures_rows_pictures_and_a_page(copy, cli):
+def test_one_command_writes_results_rows_pictures_and_a_page(copy, cli):
     result = cli("evaluate", copy, "--count", 400)
     assert result.exit_code == 0, result.stderr
     # Two epochs of a tiny network are far from all there is.
@@ -50,14 +50,14 @@ def test_one_command_writes_figures_rows_pictures_and_a_page(copy, cli):
     }
     assert any(line.startswith("Warning: COLLAPSED: ") for line in warned)
     found = values(copy / "evaluation" / "evaluation.json")
-    expected = {"fd", "kd", "precision", "recall", "density", "coverage", "score", "sure", "labels"}
-    expected |= {"modes", "class_kl", "class_tv"}
+    expected = {"fd", "kd", "precision", "recall", "density", "coverage", "score"}
+    expected |= {"confident", "label_accuracy", "modes", "class_kl", "class_tv"}
     assert {f"{name}_digits_cnn_400" for name in expected} <= set(found)
     assert {"parzen_400", "spread_400", "memorisation_pixels_400"} <= set(found)
-    # Two epochs of a tiny network: far worse than real images by every figure.
-    floor = found["fd_digits_cnn_400"]
-    assert floor["value"] > 2 * floor["floor"] > 0
-    assert found["sure_digits_cnn_400"]["floor"] > 0.8
+    # Two epochs of a tiny network: far worse than real images by every metric.
+    fd = found["fd_digits_cnn_400"]
+    assert fd["value"] > 2 * fd["reference"] > 0
+    assert found["confident_digits_cnn_400"]["reference"] > 0.8
     for name in found:
         assert f"{name} " in result.stdout
     (row,) = [r for r in load(copy).metrics() if "evaluation/parzen_400" in r]
@@ -84,7 +84,7 @@ def test_several_runs_make_a_table_and_a_page(plain_run, copy, cli, tmp_path):
     assert result.exit_code == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[0].split() == [str(plain), str(copy), "real", "images"]
-    labels = next(line for line in lines if line.startswith("labels_digits_cnn_200"))
+    labels = next(line for line in lines if line.startswith("label_accuracy_digits_cnn_200"))
     assert labels.split()[1] == "-"  # the plain run has no labels
     page = (tmp_path / "both.html").read_text()
     assert page.count("<figure>") == 2 and "td class='number best'" in page
@@ -95,12 +95,12 @@ def test_points_are_held_against_their_density(points_run, cli, tmp_path):
     result = cli("evaluate", copy, "--count", 2500)
     assert result.exit_code == 0, result.stderr
     found = values(copy / "evaluation" / "evaluation.json")
-    assert found["quality_2500"]["floor"] == pytest.approx(1 - np.exp(-4.5))
+    assert found["quality_2500"]["reference"] == pytest.approx(1 - np.exp(-4.5))
     assert found["quality_2500"]["value"] < 0.5
     assert "Warning: divergence" not in result.stderr
 
 
-def test_the_same_seed_gives_the_same_figures(copy, cli):
+def test_the_same_seed_gives_the_same_results(copy, cli):
     found = []
     for seed in (0, 0, 1):
         chosen = ["--metric", "frechet", "--metric", "diversity"]
@@ -121,29 +121,29 @@ def evidence(samples, name="digits"):
     return Evidence(as_floats, samples, None, train, test, extractor, cache)
 
 
-def figures(metric, e):
+def results(metric, e):
     return {f.name.partition("_digits")[0]: f for f in metrics.METRICS[metric](e)}
 
 
-def test_training_images_are_called_memorised_and_as_good_as_the_floor():
+def test_training_images_are_called_memorised_and_as_good_as_the_reference():
     e = evidence(lambda train: train.images[fixed_order(train.num_samples)[:400]])
-    for figure in metrics.neighbours(e):
-        if figure.name.startswith("memorisation"):
-            assert figure.value > 0.99 and figure.warning.startswith("MEMORISED")
+    for result in metrics.METRICS["neighbours"](e):
+        if result.name.startswith("memorisation"):
+            assert result.value > 0.99 and result.warning.startswith("MEMORISED")
         else:
-            assert figure.value < 0.03  # 1,500 are no multiple of 297: 1% are in no block
-    (fd,) = metrics.frechet(e)
-    assert fd.value == fd.floor
-    assert "COLLAPSED" not in "".join(f.warning for f in metrics.diversity(e))
+            assert result.value < 0.03  # 1,500 are no multiple of 297: 1% are in no block
+    (fd,) = metrics.METRICS["frechet"](e)
+    assert fd.value == fd.reference
+    assert "COLLAPSED" not in "".join(f.warning for f in metrics.METRICS["diversity"](e))
 
 
 def test_one_image_is_called_collapsed():
     e = evidence(lambda train: np.repeat(train.images[:1], 400, axis=0))
-    assert any(f.warning.startswith("COLLAPSED") for f in metrics.diversity(e))
-    found = figures("modes", e)
+    assert any(f.warning.startswith("COLLAPSED") for f in metrics.METRICS["diversity"](e))
+    found = results("modes", e)
     assert found["modes"].value == 1
     assert found["class_tv"].value > 0.8
-    assert figures("fidelity", e)["recall"].value < 0.01
+    assert results("fidelity", e)["recall"].value < 0.01
 
 
 def test_the_classifier_is_trained_once_and_tells_its_accuracy(monkeypatch):
@@ -289,15 +289,15 @@ def test_features_without_classes_say_so():
     pixels = extractors.get("pixels", "x", train, None, Cache(None))
     floats = np.zeros((20, 8, 8, 1), np.float32)
     e = Evidence(floats, train.images[:20], None, train, train, pixels, Cache(None))
-    with pytest.raises(EvaluationError, match="knows no classes"):
-        metrics.score(e)
+    with pytest.raises(EvaluationError, match="predicts no classes"):
+        metrics.METRICS["score"](e)
 
 
 def test_a_protocol_checks_its_names():
     protocol.Protocol(metrics=("parzen",), extractor_kinds=("pixels",)).check()
 
 
-def test_points_without_a_good_sample_have_null_figures(points_run, cli, tmp_path, monkeypatch):
+def test_points_without_a_good_sample_have_null_results(points_run, cli, tmp_path, monkeypatch):
     from keras_gan.runs import sampling
 
     far = {"samples": np.full((50, 2), 99.0, np.float32)}
@@ -330,7 +330,7 @@ def test_what_does_not_fit_the_data_is_named(points_run, copy, cli, tmp_path):
     assert "Warning: mixture: It is no metric of images." in images.stderr
 
 
-def test_classes_in_order_do_not_change_the_floor():
+def test_classes_in_order_do_not_change_the_reference():
     shuffled = evidence(lambda train: train.images[:300])
     by_class = np.argsort(shuffled.train.labels, kind="stable")
     sorted_train = Source(
@@ -340,8 +340,8 @@ def test_classes_in_order_do_not_change_the_floor():
         *(shuffled.samples, shuffled.images, None, sorted_train, shuffled.test),
         *(shuffled.extractor, Cache(sorted_train, shuffled.test)),
     )
-    (found,), (known,) = metrics.frechet(e), metrics.frechet(shuffled)
-    assert found.floor < 2 * known.floor  # the first 300 of sorted classes: ten times
+    (found,), (known,) = metrics.METRICS["frechet"](e), metrics.METRICS["frechet"](shuffled)
+    assert found.reference < 2 * known.reference  # the first 300 of sorted classes: ten times
 
 
 @pytest.mark.slow

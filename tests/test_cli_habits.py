@@ -83,7 +83,7 @@ def test_evaluate_in_json_says_what_evaluation_json_says(plain_run, cli, tmp_pat
     assert told.pop("run") == str(run)
     written = json.loads((run / "evaluation" / "evaluation.json").read_text())
     assert told == {key: value for key, value in written.items() if key != "created"}
-    assert told["samples"] == 50 and told["figures"]
+    assert told["samples"] == 50 and told["results"]
     other = cli("evaluate", run, "--out=page.html")
     assert (other.exit_code, other.stdout) == (2, "") and not Path("page.html").exists()
     assert "--out is the page on several RUNs" in other.stderr

@@ -42,7 +42,12 @@ def test_every_command_runs(page, recipe, count, tmp_path, monkeypatch):
     "script, arguments, again, table",
     [
         ("semi_supervised", ["--draws=1", "--steps=3"], ["--draws=1", "--steps=4"], "draw  labels"),
-        ("conditioning", ["--only=concat", "--count=200"], ["--only=concat"], "labels_digits_cnn"),
+        (
+            "conditioning",
+            ["--only=concat", "--count=200"],
+            ["--only=concat"],
+            "label_accuracy_digits_cnn",
+        ),
     ],
 )
 def test_a_benchmark_goes_on_where_it_was_stopped(script, arguments, again, table, tmp_path):

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from keras_gan.evaluation.classifier_score import classifier_score, label_accuracy, sure_share
+from keras_gan.evaluation.metrics.classifier_score import (
+    classifier_score,
+    confident_share,
+    label_accuracy,
+)
 
 
 def test_sure_and_even_classes_have_the_greatest_score():
@@ -34,10 +38,10 @@ def test_neither_labels_in_turn_nor_sorted_ones_spoil_the_parts(labels):
     assert 0 < spread < 0.05
 
 
-def test_sure_share_is_above_the_threshold():
+def test_confident_share_is_above_the_threshold():
     rows = np.array([[0.95, 0.05], [0.9, 0.1], [0.5, 0.5], [0.05, 0.95]])
-    assert sure_share(rows) == 0.5
-    assert sure_share(rows, threshold=0.5) == 0.75
+    assert confident_share(rows) == 0.5
+    assert confident_share(rows, threshold=0.5) == 0.75
 
 
 def test_label_accuracy():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_gan.evaluation import distances
-from keras_gan.evaluation.energy import energy_distance, median_nearest
+from keras_gan.evaluation.metrics.energy import energy_distance, median_nearest
 
 RANDOM = np.random.default_rng(0)
 

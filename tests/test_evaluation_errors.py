@@ -3,14 +3,18 @@
 import numpy as np
 import pytest
 
-from keras_gan.evaluation.classifier_score import classifier_score, label_accuracy, sure_share
-from keras_gan.evaluation.energy import energy_distance, median_nearest
-from keras_gan.evaluation.frechet import Moments, frechet_distance, moments_distance
-from keras_gan.evaluation.kernel import kernel_distance
-from keras_gan.evaluation.modes import class_coverage, class_shares, mixture_coverage
-from keras_gan.evaluation.neighbours import distance_ratio, memorisation, nearest
-from keras_gan.evaluation.parzen import log_likelihood, parzen
-from keras_gan.evaluation.prdc import prdc
+from keras_gan.evaluation.metrics.classifier_score import (
+    classifier_score,
+    confident_share,
+    label_accuracy,
+)
+from keras_gan.evaluation.metrics.energy import energy_distance, median_nearest
+from keras_gan.evaluation.metrics.frechet import Moments, frechet_distance, moments_distance
+from keras_gan.evaluation.metrics.kernel import kernel_distance
+from keras_gan.evaluation.metrics.modes import class_coverage, class_shares, mixture_coverage
+from keras_gan.evaluation.metrics.neighbours import distance_ratio, memorisation, nearest
+from keras_gan.evaluation.metrics.parzen import log_likelihood, parzen
+from keras_gan.evaluation.metrics.prdc import prdc
 from keras_gan.utils.errors import EvaluationError, KerasGanError
 
 GOOD = np.random.default_rng(0).random((40, 3))
@@ -65,7 +69,7 @@ def test_no_rows(name):
         (lambda: parzen(2 * GOOD - 1, GOOD, GOOD), r"`samples` .*\[0, 1\]"),
         (lambda: log_likelihood(GOOD, GOOD, 0.0), r"`sigma` .* positive\. Received: 0\.0"),
         (lambda: classifier_score(GOOD[:19]), "at least 20 rows"),
-        (lambda: sure_share(5 * GOOD), "softmax"),
+        (lambda: confident_share(5 * GOOD), "softmax"),
         (lambda: label_accuracy(np.eye(3), np.zeros(2, int)), r"`labels` .*\(3,\)"),
         (lambda: memorisation(np.zeros(0), np.ones(3)), "at least 1 row"),
         (lambda: memorisation(np.ones(3), np.array([np.nan])), "finite"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from keras_gan.evaluation.frechet import (
+from keras_gan.evaluation.metrics.frechet import (
     Moments,
     frechet_distance,
     frechet_distance_error,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_gan.evaluation import kernel
-from keras_gan.evaluation.kernel import kernel_distance, unbiased_mmd
+from keras_gan.evaluation.metrics.kernel import kernel_distance, unbiased_mmd
 
 RANDOM = np.random.default_rng(0)
 

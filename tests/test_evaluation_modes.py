@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_gan.data.densities import DENSITIES
-from keras_gan.evaluation.modes import (
+from keras_gan.evaluation.metrics.modes import (
     class_coverage,
     class_shares,
     exact_kl,
@@ -43,7 +43,7 @@ def test_a_class_that_the_data_lack_makes_the_divergence_infinite():
     assert class_coverage(np.array([0, 1]), np.array([1.0, 0.0])).kl == np.inf
 
 
-def test_exact_samples_of_a_thousand_modes_reach_the_floor():
+def test_exact_samples_of_a_thousand_modes_have_the_reference_kl():
     """2 n KL is near chi-squared with 999 degrees of freedom: its standard deviation is
     sqrt(2 / 999), 4.5% of its mean. 26 samples a class add 1% of bias."""
     shares = np.full(1000, 1e-3)
@@ -54,7 +54,7 @@ def test_exact_samples_of_a_thousand_modes_reach_the_floor():
 
 
 @pytest.mark.parametrize(("count", "rel"), [(100, 0.05), (10_000, 0.05)])
-def test_the_floor_of_total_variation(count, rel):
+def test_the_reference_of_total_variation(count, rel):
     """Over 200 draws of ten classes, whose mean has a standard error of 2%."""
     shares = np.linspace(0.05, 0.15, 10)
     drawn = RANDOM.multinomial(count, shares, size=200) / count
@@ -86,12 +86,12 @@ def test_class_shares_have_a_place_for_classes_without_samples():
 
 
 @pytest.mark.parametrize(("dim", "expected"), [(1, 0.9973002), (2, 1 - np.exp(-4.5))])
-def test_the_floor_of_quality(dim, expected):
+def test_the_reference_of_quality(dim, expected):
     assert exact_quality(dim) == pytest.approx(expected, abs=1e-7)
 
 
 @pytest.mark.parametrize("name", DENSITIES)
-def test_exact_samples_reach_the_floors(name):
+def test_exact_samples_have_the_reference_values(name):
     points, means, stddev = mixture(name)
     found = mixture_coverage(points, means, stddev)
     quality, modes = exact_quality(means.shape[1]), len(means)

@@ -5,7 +5,7 @@ import pytest
 from sklearn.neighbors import NearestNeighbors
 
 from keras_gan.evaluation import distances
-from keras_gan.evaluation.neighbours import distance_ratio, memorisation, nearest
+from keras_gan.evaluation.metrics.neighbours import distance_ratio, memorisation, nearest
 
 RANDOM = np.random.default_rng(0)
 

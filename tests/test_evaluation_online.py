@@ -14,9 +14,9 @@ from keras_gan import load, load_config, training
 from keras_gan.config import DataConfig, override
 from keras_gan.data import load_source
 from keras_gan.data.densities import DENSITIES
-from keras_gan.evaluation.diversity import Reference, diversity, flat
 from keras_gan.evaluation.held_out import held_out_gap
-from keras_gan.evaluation.modes import MOST_MISPLACED
+from keras_gan.evaluation.metrics.diversity import Reference, diversity, flat
+from keras_gan.evaluation.metrics.modes import MOST_MISPLACED
 from keras_gan.runs import checkpoints, sampling
 from keras_gan.utils.errors import EvaluationError, KerasGanWarning, RunError
 
@@ -73,14 +73,14 @@ def test_half_of_the_modes_are_called_a_collapse():
     half = means[modes[0] // 2 * 2] + stddev * RNG.normal(size=(1000, 2))
     found = diversity(half, real)
     assert found.spread > 0.9 and found.nearest > 0.6
-    assert found.misplaced == pytest.approx(0.5, abs=0.06)  # shares have errors of 1%
+    assert found.bin_tv == pytest.approx(0.5, abs=0.06)  # shares have errors of 1%
     assert found.collapsed
     assert not diversity(exact, real).collapsed
 
 
-def test_exact_samples_are_misplaced_by_chance_alone():
+def test_exact_samples_differ_by_chance_alone():
     """1,000 in 20 cells: mean |p - q| of two shares of 1/20 is 0.0078, half of 20 of it 0.078."""
-    found = [diversity(*RNG.normal(size=(2, 1000, 2))).misplaced for _ in range(10)]
+    found = [diversity(*RNG.normal(size=(2, 1000, 2))).bin_tv for _ in range(10)]
     assert np.mean(found) == pytest.approx(0.078, abs=0.015)  # its standard error is 0.004
     assert max(found) < MOST_MISPLACED / 2
 

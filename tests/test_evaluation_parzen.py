@@ -5,7 +5,7 @@ import pytest
 from sklearn.neighbors import KernelDensity
 
 from keras_gan.evaluation import distances
-from keras_gan.evaluation.parzen import SIGMAS, choose_sigma, log_likelihood, parzen
+from keras_gan.evaluation.metrics.parzen import SIGMAS, choose_sigma, log_likelihood, parzen
 
 RANDOM = np.random.default_rng(0)
 SAMPLES = RANDOM.random((300, 6, 8)).astype(np.float32)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_gan.evaluation import distances
-from keras_gan.evaluation.prdc import prdc
+from keras_gan.evaluation.metrics.prdc import prdc
 
 RANDOM = np.random.default_rng(0)
 

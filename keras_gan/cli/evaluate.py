@@ -103,7 +103,7 @@ def evaluate(run, checkpoint, out, as_json, **options) -> None:
             evaluations.append(_one(one, chosen))
     if len(evaluations) > 1:
         click.echo(f"comparison: {report.write_comparison(evaluations, out or _PAGE)}", err=True)
-    if not any(evaluation.figures for evaluation in evaluations):
+    if not any(evaluation.results for evaluation in evaluations):
         raise click.exceptions.Exit(1)
     if as_json:
         for one in evaluations:

@@ -10,10 +10,9 @@ import numpy as np
 
 from keras_gan.data import Source
 from keras_gan.evaluation.cache import Cache
-from keras_gan.evaluation.diversity import flat
 from keras_gan.evaluation.extractors import Extractor
 from keras_gan.utils.errors import EvaluationError
-from keras_gan.utils.pixels import to_unit
+from keras_gan.utils.pixels import flat, to_unit
 
 _PARZEN_SHARE = 6  # the last sixth of the training images validates, as 10,000 of MNIST's 60,000
 
@@ -24,20 +23,46 @@ def fixed_order(count: int) -> np.ndarray:
 
 
 @dataclasses.dataclass(frozen=True)
+class Extracted:
+    """What an extractor finds in n images.
+
+    Attributes:
+        features: float32 (n, d).
+        class_probabilities: float32 (n, classes); None where it predicts no classes.
+        labels: int32 (n,), of the images, where they are known.
+    """
+
+    features: np.ndarray
+    class_probabilities: np.ndarray | None
+    labels: np.ndarray | None
+
+    @property
+    def count(self) -> int:
+        return len(self.features)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """The class probabilities, or EvaluationError where there are none."""
+        if self.class_probabilities is None:
+            raise EvaluationError("The extractor predicts no classes.")
+        return self.class_probabilities
+
+
+@dataclasses.dataclass(frozen=True)
 class Evidence:
     """One run's samples beside the real images.
 
     Attributes:
         samples: float32 (n, ...), as the generator makes them.
         images: the same as uint8, for images; as they are, for points.
-        labels: int32 (n,), those asked for, or None where they are no classes of the data.
+        labels: int32 (n,), the target labels; None where they are no classes of the data.
         train: all real samples of the training split.
         test: those of the test split, or None where the data have none.
         extractor: what images are compared by; None for points.
-        cache: of figures of the real images alone.
-        against: `test`, or `train` for figures that are told to be of training images.
+        cache: of what depends on the real images alone.
+        against: `test`, or `train` for results that say that they are of training images.
         seen: the rows of `train` that the run was trained on.
-        classify: images -> ids, as the run's own D tells them; None where it tells none.
+        classify: images -> ids that the run's own D predicts; None where it predicts none.
     """
 
     samples: np.ndarray
@@ -74,81 +99,46 @@ class Evidence:
         return self.test
 
     @functools.cached_property
-    def judged(self) -> tuple[np.ndarray, np.ndarray | None]:
-        """(features, class probabilities or None) of the samples."""
-        return self.extractor.judge(self.images)
-
-    @property
-    def features(self) -> np.ndarray:
-        return self.judged[0]
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        return self._with_classes(self.judged[1])
-
-    @property
-    def reference_features(self) -> np.ndarray:
-        """Of as many real images as there are samples, at most."""
-        return self._of_reference["features"]
-
-    @property
-    def reference_probabilities(self) -> np.ndarray:
-        return self._with_classes(self._of_reference.get("probabilities"))
-
-    @property
-    def reference_labels(self) -> np.ndarray:
-        """Of the same images, int32 (n,)."""
-        if self.reference.labels is None:
-            raise EvaluationError("The real images have no labels.")
-        return self.reference.labels[self._reference_rows]
-
-    @property
-    def _reference_rows(self) -> np.ndarray:
-        return fixed_order(self.reference.num_samples)[: self.count]
+    def of_samples(self) -> Extracted:
+        """What the extractor finds in the samples."""
+        return Extracted(*self.extractor.extract(self.images), self.labels)
 
     @functools.cached_property
-    def _of_reference(self) -> dict[str, np.ndarray]:
-        rows = self._reference_rows
-        return self._judged(f"{self.against}-{self.count}", self.reference, rows)
+    def of_real(self) -> Extracted:
+        """The same of as many of the real images that samples are compared with, at most."""
+        rows = fixed_order(self.reference.num_samples)[: self.count]
+        return self._extracted(f"{self.against}-{self.count}", self.reference, rows)
 
     @functools.cached_property
-    def train_features(self) -> np.ndarray:
-        """Of all training images."""
-        return self._judged("train", self.train)["features"]
-
-    @functools.cached_property
-    def test_features(self) -> np.ndarray:
-        """Of all test images."""
-        return self._judged("test", self.tested)["features"]
+    def of_training(self) -> Extracted:
+        """The same of `training_rows`."""
+        name = f"training-{self.against}-{self.count}"
+        return self._extracted(name, self.train, self.training_rows)
 
     @property
-    def floor_rows(self) -> np.ndarray:
+    def training_rows(self) -> np.ndarray:
         """Training images that stand for a perfect generator: as many as there are samples.
 
-        Against training images the floor is another part of them.
+        Beside training images they are others of these.
+
+        Raises:
+            EvaluationError: there are too few.
         """
         start = self.count if self.against == "train" else 0
         rows = fixed_order(self.train.num_samples)[start : start + self.count]
         if len(rows) < 2:
-            raise EvaluationError("There are too few training images to take a floor from.")
+            raise EvaluationError("There are too few training images for a reference value.")
         return rows
 
-    @property
-    def floor_features(self) -> np.ndarray:
-        return self._of_floor["features"]
-
-    @property
-    def floor_labels(self) -> np.ndarray:
-        return self.train.labels[self.floor_rows]
-
-    @property
-    def floor_probabilities(self) -> np.ndarray:
-        return self._with_classes(self._of_floor.get("probabilities"))
+    @functools.cached_property
+    def train_features(self) -> np.ndarray:
+        """Of all training images."""
+        return self._extracted("train", self.train).features
 
     @functools.cached_property
-    def _of_floor(self) -> dict[str, np.ndarray]:
-        rows = self.floor_rows
-        return self._judged(f"floor-{self.against}-{self.count}", self.train, rows)
+    def test_features(self) -> np.ndarray:
+        """Of all test images."""
+        return self._extracted("test", self.tested).features
 
     def parzen_sets(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """(training, validation, test) images in [0, 1], float32 (n, d)."""
@@ -161,33 +151,29 @@ class Evidence:
             images = images[fixed_order(rows)]
         return images[:validation], images[validation:], test
 
-    def points(self, which: str) -> np.ndarray:
+    def rows(self, which: str) -> np.ndarray:
         """Samples, `train` or `test` as float32 (n, d) in the data's own unit."""
         if which == "test":
             return flat(self.tested.images)
         return flat({"samples": self.samples, "train": self.train.images}[which])
 
-    def _judged(
-        self, name: str, source: Source, rows: np.ndarray | None = None
-    ) -> dict[str, np.ndarray]:
-        """`features` of some rows, and their `probabilities` if there are any; of all, features.
+    def _extracted(self, name: str, source: Source, rows: np.ndarray | None = None) -> Extracted:
+        """Return what the extractor finds in some rows; of all rows, features alone.
 
-        A part has a judgement of its own, because an extractor may be slow or have many
-        classes, and few metrics look at all images.
+        A part has a file of its own in the cache, because an extractor may be slow or have
+        many classes, and few metrics look at all images.
         """
 
         def compute():
             images = source.images if rows is None else source.images[rows]
-            features, probabilities = self.extractor.judge(images)
+            features, probabilities = self.extractor.extract(images)
             if rows is None or probabilities is None:
                 return {"features": features}
             return {"features": features, "probabilities": probabilities}
 
         if self.extractor.name == "pixels":  # as fast to make as to read
-            return compute()
-        return self.cache.arrays(f"{name}-{self.extractor.name}", compute)
-
-    def _with_classes(self, probabilities: np.ndarray | None) -> np.ndarray:
-        if probabilities is None:
-            raise EvaluationError(f"The extractor {self.extractor.name} knows no classes.")
-        return probabilities
+            found = compute()
+        else:
+            found = self.cache.arrays(f"{name}-{self.extractor.name}", compute)
+        labels = None if rows is None or source.labels is None else source.labels[rows]
+        return Extracted(found["features"], found.get("probabilities"), labels)

@@ -36,14 +36,14 @@ class Extractor:
 
     Attributes:
         name: stands in the metrics' names.
-        judge: uint8 (n, h, w, c) -> (features float32 (n, d), class probabilities
+        extract: uint8 (n, h, w, c) -> (features float32 (n, d), class probabilities
             float32 (n, classes) or None).
         accuracy: of the classifier, on images that it was not trained on; None for
             extractors without classes.
     """
 
     name: str
-    judge: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
+    extract: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray | None]]
     accuracy: float | None = None
 
 
@@ -68,10 +68,10 @@ def classifier(name: str, train: Source, test: Source | None, cache: Cache, weig
         return _stacked(train, test, cache)
     network, accuracy = _trained(train, test, cache)
 
-    def judge(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def extract(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return tuple(network.predict(images, batch_size=BATCH_SIZE, verbose=0))
 
-    return Extractor(f"{_short(name)}_cnn", judge, accuracy)
+    return Extractor(f"{_short(name)}_cnn", extract, accuracy)
 
 
 def inception(name: str, train: Source, test: Source | None, cache: Cache, weights) -> Extractor:
@@ -100,10 +100,10 @@ def inception(name: str, train: Source, test: Source | None, cache: Cache, weigh
     def features(images: np.ndarray) -> np.ndarray:
         return network(to_float(to_size(images, _INCEPTION_SIZE, 3)), training=False).numpy()
 
-    def judge(images: np.ndarray) -> tuple[np.ndarray, None]:
+    def extract(images: np.ndarray) -> tuple[np.ndarray, None]:
         return in_batches(features, images, batch_size=50), None
 
-    return Extractor("inception", judge)
+    return Extractor("inception", extract)
 
 
 EXTRACTORS = {"classifier": classifier, "inception": inception, "pixels": pixels}
@@ -200,14 +200,14 @@ def _stacked(train: Source, test: Source | None, cache: Cache) -> Extractor:
     ]
     network, accuracy = _trained(*digits, cache)
 
-    def judge(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def extract(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         channels = (images[..., c : c + 1] for c in range(3))
         parts = [network.predict(c, batch_size=BATCH_SIZE, verbose=0) for c in channels]
         (f, p), (g, q), (h, r) = parts
         products = np.einsum("ni,nj,nk->nijk", p, q, r).reshape(len(images), -1)
         return np.concatenate([f, g, h], axis=1), products
 
-    return Extractor("stacked_mnist_cnn", judge, accuracy**3)
+    return Extractor("stacked_mnist_cnn", extract, accuracy**3)
 
 
 def _short(name: str) -> str:

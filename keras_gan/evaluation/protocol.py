@@ -1,4 +1,4 @@
-"""From runs to figures: what is drawn, what it is compared with, what is written."""
+"""From runs to results: what is drawn, what it is compared with, what is written."""
 
 from __future__ import annotations
 
@@ -19,14 +19,8 @@ from keras_gan.data.source import part_of
 from keras_gan.evaluation import extractors
 from keras_gan.evaluation.cache import Cache
 from keras_gan.evaluation.evidence import Evidence
-from keras_gan.evaluation.metrics import (
-    CLASS_METRICS,
-    FEATURE_METRICS,
-    IMAGE_METRICS,
-    METRICS,
-    POINT_METRICS,
-    Figure,
-)
+from keras_gan.evaluation.metrics import METRICS, metrics_of
+from keras_gan.evaluation.metrics.registry import MetricResult
 from keras_gan.games import players
 from keras_gan.runs import Run, sampling
 from keras_gan.runs.logs import MetricsLog, finite_or_null
@@ -45,7 +39,7 @@ class Evaluation:
 
     Attributes:
         run: the run.
-        figures: all that could be computed.
+        results: all that could be computed.
         problems: {metric: why it could not be}.
         evidence: for pictures: with classes, if an extractor knows them; None once they
             are drawn.
@@ -54,15 +48,15 @@ class Evaluation:
     """
 
     run: Run
-    figures: list[Figure]
+    results: list[MetricResult]
     problems: dict[str, str]
     evidence: Evidence | None
     origin: dict[str, str | int | float]
 
     @property
     def warnings(self) -> list[str]:
-        """What nobody may overlook: the figures' own, and why others are missing."""
-        told = [figure.warning for figure in self.figures if figure.warning]
+        """What nobody may overlook: the results' own, and why others are missing."""
+        told = [result.warning for result in self.results if result.warning]
         told += [f"{name}: {reason}" for name, reason in self.problems.items()]
         return list(dict.fromkeys(told))
 
@@ -94,8 +88,7 @@ class Protocol:
     def check(self) -> None:
         """Raises ConfigError for a metric or an extractor that does not exist."""
         for name in self.metrics:
-            if name not in METRICS:
-                raise ConfigError(f"There is no metric `{name}`.{suggestion(name, METRICS)}")
+            METRICS[name]
         for name in self.extractor_kinds:
             if name not in extractors.EXTRACTORS:
                 known = suggestion(name, extractors.EXTRACTORS)
@@ -127,7 +120,7 @@ def evaluate(
     unfit = {"classes"} if base.labels is None else set()
     unfit |= {"test_error"} if base.classify is None else set()
     plan = _plan(protocol, train, unfit)
-    figures, problems, done = [], _unplanned(protocol, plan), 0
+    results, problems, done = [], _unplanned(protocol, plan), 0
     total = sum(len(names) for _, names in plan)
     looked = []
     for kind, names in plan:
@@ -137,13 +130,14 @@ def evaluate(
             looked.append(evidence)
         except EvaluationError as error:
             evidence, problems[f"extractor {kind}"] = base, str(error)
-            names, done = names & IMAGE_METRICS.keys(), done + len(names - IMAGE_METRICS.keys())
+            needless = names & metrics_of("images", "samples")
+            names, done = needless, done + len(names - needless)
         for name in (name for name in METRICS if name in names):
             progress(name, done, total)
             try:
-                figures += METRICS[name](evidence)
+                results += METRICS[name](evidence)
             except EvaluationError as error:
-                of_features = name in FEATURE_METRICS | CLASS_METRICS
+                of_features = name in metrics_of("features", "classes")
                 problems[f"{name} ({kind})" if of_features else name] = str(error)
             done += 1
     progress("", total, total)
@@ -158,7 +152,7 @@ def evaluate(
     }
     if shown.extractor is not None and shown.extractor.accuracy is not None:
         origin["classifier_accuracy"] = shown.extractor.accuracy
-    return Evaluation(run, figures, problems, shown, origin)
+    return Evaluation(run, results, problems, shown, origin)
 
 
 def write(evaluation: Evaluation) -> Path:
@@ -170,7 +164,7 @@ def write(evaluation: Evaluation) -> Path:
     run, folder = evaluation.run, evaluation.run.path / FOLDER
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     told = {"created": now, **facts(evaluation)}
-    values = {f"evaluation/{figure.name}": figure.value for figure in evaluation.figures}
+    values = {f"evaluation/{result.name}": result.value for result in evaluation.results}
     try:
         write_text(folder / FIGURES, json.dumps(told, indent=1, allow_nan=False))
         with contextlib.closing(MetricsLog(run.path)) as log:
@@ -181,21 +175,23 @@ def write(evaluation: Evaluation) -> Path:
 
 
 def facts(evaluation: Evaluation) -> dict[str, Any]:
-    """What was found, as JSON can hold it: where from, `figures`, and `problems`."""
+    """What was found, as JSON can hold it: where from, `results`, and `problems`."""
     return {
         **evaluation.origin,
-        "figures": [_as_json(figure) for figure in evaluation.figures],
+        "results": [_as_json(result) for result in evaluation.results],
         "problems": evaluation.problems,
     }
 
 
-def _as_json(figure: Figure) -> dict:
-    numbers = {key: getattr(figure, key) for key in ("value", "error", "floor")}
+def _as_json(result: MetricResult) -> dict:
+    numbers = {key: getattr(result, key) for key in ("value", "error", "reference")}
     given = {key: number for key, number in numbers.items() if number is not None}
     by_class = {
-        name: {"value": value, "floor": floor} for name, (value, floor) in figure.by_class.items()
+        name: {"value": value, "reference": reference}
+        for name, (value, reference) in result.by_class.items()
     }
-    return dataclasses.asdict(figure) | finite_or_null(given) | {"by_class": by_class}
+    told = {"name": result.name, **dataclasses.asdict(result)}
+    return told | finite_or_null(given) | {"by_class": by_class}
 
 
 def _drawn(
@@ -291,14 +287,14 @@ def _plan(protocol: Protocol, train: Source, unfit: set[str]) -> list[tuple[str 
     if not train.is_image:
         if not protocol.metrics and train.sample_shape != (1,):
             wanted.discard("divergence")  # of points on a line
-        return [(None, wanted & POINT_METRICS.keys())]
+        return [(None, wanted & metrics_of("points", "samples"))]
     default = "pixels" if train.num_classes is None else "classifier"
     plan = []
     for kind in protocol.extractor_kinds or (default,):
-        names = wanted & FEATURE_METRICS.keys()
+        names = wanted & metrics_of("features")
         if kind == "classifier" or protocol.metrics:
-            names |= wanted & CLASS_METRICS.keys()
-        plan.append((kind, names if plan else names | (wanted & IMAGE_METRICS.keys())))
+            names |= wanted & metrics_of("classes")
+        plan.append((kind, names if plan else names | (wanted & metrics_of("images", "samples"))))
     return plan
 
 

@@ -12,15 +12,15 @@ import numpy as np
 from matplotlib.figure import Figure as Plot
 
 from keras_gan.evaluation import plots
-from keras_gan.evaluation.diversity import flat
 from keras_gan.evaluation.evidence import Evidence
-from keras_gan.evaluation.metrics import Figure
-from keras_gan.evaluation.modes import class_shares
-from keras_gan.evaluation.neighbours import nearest
+from keras_gan.evaluation.metrics.modes import class_shares
+from keras_gan.evaluation.metrics.neighbours import nearest
+from keras_gan.evaluation.metrics.registry import MetricResult
 from keras_gan.evaluation.protocol import FOLDER, Evaluation
 from keras_gan.utils import html_pages, image_grids
 from keras_gan.utils.errors import EvaluationError, RunError
 from keras_gan.utils.files import replaced_file
+from keras_gan.utils.pixels import flat
 
 _GRID, _NEIGHBOURS, _MOST_CLASSES, _MOST_ROWS = 100, 10, 60, 1000
 SAMPLES = "samples.png"
@@ -34,8 +34,8 @@ def write(evaluation: Evaluation) -> Path:
     """
     folder = evaluation.run.path / FOLDER
     images = _pictures(evaluation)
-    sections = [_origin(evaluation), _warnings(evaluation), _numbers(evaluation.figures)]
-    sections.append(class_table(evaluation.figures))
+    sections = [_origin(evaluation), _warnings(evaluation), _numbers(evaluation.results)]
+    sections.append(class_table(evaluation.results))
     for name, (title, text, picture) in images.items():
         save(folder / f"{name}.png", picture)
         sections.append(f"<h2>{title}</h2><p class=note>{text}</p>{_embedded(picture, title)}")
@@ -52,7 +52,7 @@ def write_comparison(evaluations: Sequence[Evaluation], path: Path) -> Path:
     """
     labels = [str(e.run.path) for e in evaluations]
     sections = [
-        "<h2>Figures</h2>",
+        "<h2>Metrics</h2>",
         *map(_about, evaluations),
         _comparison_table(evaluations),
         "<h2>Samples</h2>",
@@ -66,15 +66,16 @@ def write_comparison(evaluations: Sequence[Evaluation], path: Path) -> Path:
 
 
 def table(evaluations: Sequence[Evaluation]) -> list[tuple[str, ...]]:
-    """(figure, value of each run, ..., that of real images) rows; `-` where there is none."""
-    found = [{f.name: f for f in e.figures} for e in evaluations]
+    """(metric, value of each run, ..., that of real images) rows; `-` where there is none."""
+    found = [{r.name: r for r in e.results} for e in evaluations]
     names = list(dict.fromkeys(itertools.chain.from_iterable(found)))
-    floors = {f.name: f.floor for e in evaluations for f in e.figures if f.floor is not None}
+    results = (r for e in evaluations for r in e.results)
+    references = {r.name: r.reference for r in results if r.reference is not None}
     return [
         (
             name,
             *(_value(f[name]) if name in f else "-" for f in found),
-            _short(floors[name]) if name in floors else "-",
+            _short(references[name]) if name in references else "-",
         )
         for name in names
     ]
@@ -109,7 +110,7 @@ def _pictures(evaluation: Evaluation) -> dict[str, tuple[str, str, np.ndarray | 
         try:
             picture = draw(evidence)
         except EvaluationError:
-            continue  # the figures say why
+            continue  # the warnings say why
         if picture is not None:
             found[name] = (title, text, picture)
     return found
@@ -117,7 +118,7 @@ def _pictures(evaluation: Evaluation) -> dict[str, tuple[str, str, np.ndarray | 
 
 def _samples(evidence: Evidence, count: int) -> np.ndarray | Plot:
     if not evidence.train.is_image:
-        return plots.points(evidence.samples, evidence.points("train"))
+        return plots.points(evidence.samples, evidence.rows("train"))
     return image_grids.grid(evidence.images[:count])
 
 
@@ -127,7 +128,7 @@ def _histogram(evidence: Evidence) -> Plot | None:
         return None
     found, real = (
         class_shares(p.argmax(axis=1), len(names))
-        for p in (evidence.probabilities, evidence.reference_probabilities)
+        for p in (evidence.of_samples.probabilities, evidence.of_real.probabilities)
     )
     return plots.histogram(found, real, names)
 
@@ -138,10 +139,12 @@ def _neighbours(evidence: Evidence) -> np.ndarray | None:
         return None
     some = slice(0, 3 * _NEIGHBOURS)
     columns = [evidence.images[some]]
-    _, rows = nearest(flat(evidence.images[some]), evidence.points("train")[evidence.seen])
+    _, rows = nearest(flat(evidence.images[some]), evidence.rows("train")[evidence.seen])
     columns.append(evidence.train.images[evidence.seen][rows[:, 0]])
     if evidence.extractor is not None and evidence.extractor.name != "pixels":
-        _, rows = nearest(evidence.features[some], evidence.train_features[evidence.seen])
+        _, rows = nearest(
+            evidence.of_samples.features[some], evidence.train_features[evidence.seen]
+        )
         columns.append(evidence.train.images[evidence.seen][rows[:, 0]])
     together = np.stack(columns, axis=1)
     return image_grids.grid(together.reshape(-1, *together.shape[2:]), columns=3 * len(columns))
@@ -168,26 +171,26 @@ def _about(evaluation: Evaluation) -> str:
     return _origin(evaluation) + _warnings(evaluation)
 
 
-def _numbers(figures: Sequence[Figure]) -> str:
+def _numbers(results: Sequence[MetricResult]) -> str:
     rows = [
-        f"<tr><td><code>{html.escape(f.name)}</code></td><td class=number>{_value(f)}</td>"
-        f"<td class=number>{'' if f.floor is None else _short(f.floor)}</td>"
-        f"<td>{f.better}</td><td class=note>{html.escape(f.note)}</td></tr>"
-        for f in figures
+        f"<tr><td><code>{html.escape(r.name)}</code></td><td class=number>{_value(r)}</td>"
+        f"<td class=number>{'' if r.reference is None else _short(r.reference)}</td>"
+        f"<td>{r.better}</td><td class=note>{html.escape(r.note)}</td></tr>"
+        for r in results
     ]
-    head = "<tr><th>figure</th><th>samples</th><th>real images</th><th>better</th><th></th></tr>"
-    return f"<h2>Figures</h2><table>{head}{''.join(rows)}</table>"
+    head = "<tr><th>metric</th><th>samples</th><th>real images</th><th>better</th><th></th></tr>"
+    return f"<h2>Metrics</h2><table>{head}{''.join(rows)}</table>"
 
 
-def class_table(figures: Sequence[Figure]) -> str:
-    """Return HTML with a row per class of the figures that have values per class, or nothing."""
-    known = [f for f in figures if f.by_class]
+def class_table(results: Sequence[MetricResult]) -> str:
+    """Return HTML with a row per class of the results that have values per class, or nothing."""
+    known = [r for r in results if r.by_class]
     if not known:
         return ""
-    head = "".join(f"<th><code>{f.name}</code></th><th>real images</th>" for f in known)
+    head = "".join(f"<th><code>{r.name}</code></th><th>real images</th>" for r in known)
     rows = []
-    for name in list(dict.fromkeys(n for f in known for n in f.by_class))[:_MOST_ROWS]:
-        numbers = [number for f in known for number in f.by_class.get(name, (None, None))]
+    for name in list(dict.fromkeys(n for r in known for n in r.by_class))[:_MOST_ROWS]:
+        numbers = [number for r in known for number in r.by_class.get(name, (None, None))]
         cells = "".join(
             f"<td class=number>{'' if number is None else _short(number)}</td>"
             for number in numbers
@@ -197,29 +200,28 @@ def class_table(figures: Sequence[Figure]) -> str:
 
 
 def _comparison_table(evaluations: Sequence[Evaluation]) -> str:
-    figures = {f.name: f for e in evaluations for f in e.figures}
+    columns = [{r.name: r for r in e.results} for e in evaluations]
     head = "".join(f"<th>{html.escape(str(e.run.path))}</th>" for e in evaluations)
     rows = []
-    for name, figure in figures.items():
-        found = [next((f for f in e.figures if f.name == name), None) for e in evaluations]
-        values = [f.value for f in found if f is not None and np.isfinite(f.value)]
-        best = {"lower": min, "higher": max}.get(figure.better, lambda values, default: None)(
-            values, default=None
-        )
+    for name, result in {name: r for column in columns for name, r in column.items()}.items():
+        found = [column.get(name) for column in columns]
+        values = [r.value for r in found if r is not None and np.isfinite(r.value)]
+        choose = {"lower": min, "higher": max}.get(result.better, lambda values, default: None)
+        best = choose(values, default=None)
         cells = "".join(
             "<td></td>"
-            if f is None
-            else f"<td class='number{' best' if f.value == best else ''}'>{_value(f)}</td>"
-            for f in found
+            if r is None
+            else f"<td class='number{' best' if r.value == best else ''}'>{_value(r)}</td>"
+            for r in found
         )
-        floor = "" if figure.floor is None else _short(figure.floor)
-        rows.append(f"<tr><td><code>{name}</code></td>{cells}<td class=number>{floor}</td></tr>")
-    return f"<table><tr><th>figure</th>{head}<th>real images</th></tr>{''.join(rows)}</table>"
+        real = "" if result.reference is None else _short(result.reference)
+        rows.append(f"<tr><td><code>{name}</code></td>{cells}<td class=number>{real}</td></tr>")
+    return f"<table><tr><th>metric</th>{head}<th>real images</th></tr>{''.join(rows)}</table>"
 
 
-def _value(figure: Figure) -> str:
-    error = "" if figure.error is None else f" ± {_short(figure.error)}"
-    return f"{_short(figure.value)}{error}"
+def _value(result: MetricResult) -> str:
+    error = "" if result.error is None else f" ± {_short(result.error)}"
+    return f"{_short(result.value)}{error}"
 
 
 def _short(value: float) -> str:

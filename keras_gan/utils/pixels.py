@@ -25,6 +25,11 @@ def to_float(images: np.ndarray) -> np.ndarray:
     return scaled(floats) if images.dtype == np.uint8 else floats
 
 
+def flat(images: np.ndarray) -> np.ndarray:
+    """Return `to_float(images)` as float32 (n, d)."""
+    return to_float(images.reshape(len(images), -1))
+
+
 def to_uint8(images: np.ndarray) -> np.ndarray:
     """Return float images in [-1, 1] as uint8; values outside are clipped, NaN becomes 0."""
     within = np.nan_to_num(np.clip(images, -1.0, 1.0), nan=-1.0)

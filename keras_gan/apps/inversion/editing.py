@@ -151,20 +151,20 @@ def towards(run: Run, found: Found, target: int, steps: int, data_dir: str | Non
         images = sampling.label_walk(run, found.latents, found.labels, target, steps)["samples"]
         path = np.repeat(found.latents[:, None], steps, axis=1)
         return Walk(path, images.reshape(*path.shape[:2], *images.shape[1:]), {"label": label})
-    model, accuracy, judge = linear_model(run, data_dir)
+    model, accuracy, extract = linear_model(run, data_dir)
     if target not in model.classes_:
         raise ConfigError(
             f"None of {_SAMPLES:,} samples of {run.path} is a `{label}`: no way there."
         )
     weights, offsets = _weights(model)  # a row a class that samples have
-    own = np.searchsorted(model.classes_, _seen(judge, found.images, model.classes_))
+    own = np.searchsorted(model.classes_, _seen(extract, found.images, model.classes_))
     aim = np.searchsorted(model.classes_, target)
     direction, offset = weights[aim] - weights[own], offsets[aim] - offsets[own]
     length = np.maximum((direction**2).sum(axis=1), 1e-12)
     odds = (direction * found.latents).sum(axis=1) + offset
     distance = np.maximum(_ARRIVED - odds, 0.0) / length
     walk = along(run, found, found.latents + distance[:, None] * direction, steps)
-    chances = _chances(judge, walk.images)[..., target]
+    chances = _chances(extract, walk.images)[..., target]
     facts = {
         "label": label,
         "accuracy_of_linear_model": accuracy,
@@ -217,15 +217,15 @@ def linear_model(run: Run, data_dir: str | None) -> tuple[LogisticRegression, fl
     """(latents -> class, its accuracy on samples that it has not seen, the classifier)."""
     train, test, _ = protocol.sources(run, protocol.Protocol(data_dir=data_dir))
     cache = Cache(train, test)
-    judge = extractors.get("classifier", run.config.data.name, train, test, cache).judge
+    extract = extractors.get("classifier", run.config.data.name, train, test, cache).extract
     latent = sampling.draw_latents(run.gan, _SAMPLES, 0, use=_DIRECTIONS)
     images = sampling.run_batched(run.generator, sampling.inputs(run.gan, latent, None))
-    classes = _chances(judge, images).argmax(axis=-1)
+    classes = _chances(extract, images).argmax(axis=-1)
     if len(np.unique(classes)) < 2:
         raise ConfigError(f"All samples of {run.path} look like one class: there is no way out.")
     kept = _SAMPLES * 4 // 5
     model = LogisticRegression(max_iter=1000).fit(latent[:kept], classes[:kept])
-    return model, float(model.score(latent[kept:], classes[kept:])), judge
+    return model, float(model.score(latent[kept:], classes[kept:])), extract
 
 
 def _weights(model: LogisticRegression) -> tuple[np.ndarray, np.ndarray]:
@@ -236,12 +236,12 @@ def _weights(model: LogisticRegression) -> tuple[np.ndarray, np.ndarray]:
     return signs * model.coef_, signs[:, 0] * model.intercept_
 
 
-def _chances(judge: Any, images: np.ndarray) -> np.ndarray:
+def _chances(extract: Any, images: np.ndarray) -> np.ndarray:
     """Class probabilities (..., classes) of float images (..., h, w, c)."""
     flat = to_uint8(images).reshape(-1, *images.shape[-3:])
-    return judge(flat)[1].reshape(*images.shape[:-3], -1)
+    return extract(flat)[1].reshape(*images.shape[:-3], -1)
 
 
-def _seen(judge: Any, images: np.ndarray, among: np.ndarray) -> np.ndarray:
+def _seen(extract: Any, images: np.ndarray, among: np.ndarray) -> np.ndarray:
     """The class of each image, of those that the linear model knows."""
-    return among[_chances(judge, images)[:, among].argmax(axis=1)]
+    return among[_chances(extract, images)[:, among].argmax(axis=1)]

@@ -24,7 +24,7 @@ _EVALUATED = "evaluation/"
 #: What training itself logs of its samples, and which of two values is better.
 _ONLINE = {
     "online/energy_distance": "lower",
-    "online/misplaced": "lower",
+    "online/bin_tv": "lower",
     "held_out/jensen_shannon": "lower",
 }
 _SHOWN_SEEDS = 3
@@ -95,7 +95,7 @@ def metrics(plan: Plan, rows: Sequence[Row]) -> dict[str, str]:
         for run in row.runs:
             with contextlib.suppress(OSError, ValueError, KeyError):
                 told = json.loads((run.path / "evaluation" / "evaluation.json").read_text("utf-8"))
-                better |= {_EVALUATED + f["name"]: f["better"] for f in told["figures"]}
+                better |= {_EVALUATED + f["name"]: f["better"] for f in told["results"]}
     better = {k: v for k, v in better.items() if any(k in row.values for row in rows)}
     return better or {k: v for k, v in _ONLINE.items() if any(k in row.values for row in rows)}
 
@@ -152,7 +152,7 @@ def write(sweeping: Sweeping, rows: Sequence[Row]) -> Path:
     sections = [
         _about(plan, rows),
         _problems(rows),
-        "<h2>Figures</h2>",
+        "<h2>Metrics</h2>",
         _html_table(plan, rows),
         "<h2>Samples</h2>",
         *map(_samples, rows),
@@ -165,7 +165,7 @@ def write(sweeping: Sweeping, rows: Sequence[Row]) -> Path:
 def _about(plan: Plan, rows: Sequence[Row]) -> str:
     done = sum(len(row.runs) for row in rows)
     return (
-        f"<p>{done} of {len(plan.cells)} runs. Figures are means over seeds ± the sample standard "
+        f"<p>{done} of {len(plan.cells)} runs. Values are means over seeds ± the sample standard "
         "deviation of one run; the best mean of a column is bold, which says nothing where "
         "spreads overlap.</p>"
     )

@@ -15,7 +15,7 @@ _CHARTS = {
     "The samples": {
         "energy distance to training images": (r"^online/energy_distance$",),
         "spread over the data's": (r"^online/spread$", r"^online/nearest$"),
-        "samples that are too many where they are": (r"^online/misplaced$",),
+        "samples in excess in some bins of the data": (r"^online/bin_tv$",),
         "held-out Jensen-Shannon divergence": (r"^held_out/jensen_shannon$",),
         "test error of D as a classifier": (r"^classifier/test_error$",),
     },

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 
 from keras_gan.data import Source
-from keras_gan.evaluation.diversity import Diversity, Reference, diversity, flat
+from keras_gan.evaluation.metrics.diversity import Diversity, Reference, diversity, flat
 from keras_gan.runs import checkpoints, sampling
 from keras_gan.runs.logs import MetricsLog
 from keras_gan.training.callbacks.cadence import Cadence

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Iterator
 
 import numpy as np
 
-from keras_gan.evaluation.energy import energy_distance, median_nearest
-from keras_gan.evaluation.modes import MOST_MISPLACED, class_shares
-from keras_gan.evaluation.neighbours import nearest
-from keras_gan.utils.pixels import to_float
+from keras_gan.evaluation.evidence import Evidence
+from keras_gan.evaluation.metrics.energy import energy_distance, median_nearest
+from keras_gan.evaluation.metrics.modes import MOST_TV, class_shares
+from keras_gan.evaluation.metrics.neighbours import nearest
+from keras_gan.evaluation.metrics.registry import MetricResult, metric
 
 #: Below these shares of the data's own figures samples are called collapsed.
 LEAST_SPREAD = 0.5
 LEAST_NEAREST = 0.25
 
-_CELLS = 20
-_SAMPLES_A_CELL = 25  # at least, on average: exact sampling then misplaces 0.11
+_MOST = 1_000  # samples that the metric looks at, as many as `fit` does
+_BINS = 20
+_SAMPLES_A_BIN = 25  # at least, on average: exact sampling then has a total variation of 0.11
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,36 +33,32 @@ class Diversity:
         spread: mean distance of two samples, over that of two real ones.
         nearest: median distance of a sample to its nearest fellow, over that of a
             real one.
-        misplaced: total variation, in [0, 1], between the shares of samples and of real
-            ones in cells of the data; 1,000 exact samples have about 0.08.
+        bin_tv: total variation, in [0, 1], between the shares of samples and of real
+            ones in bins of the data; 1,000 exact samples have about 0.08.
     """
 
     energy_distance: float
     spread: float
     nearest: float
-    misplaced: float
+    bin_tv: float
 
     @property
     def collapsed(self) -> bool:
-        return (
-            self.spread < LEAST_SPREAD
-            or self.nearest < LEAST_NEAREST
-            or self.misplaced > MOST_MISPLACED
-        )
+        return self.spread < LEAST_SPREAD or self.nearest < LEAST_NEAREST or self.bin_tv > MOST_TV
 
     def __str__(self) -> str:
         return (
             f"two samples are {self.spread:.2f} times as far apart as two real ones, nearest "
-            f"neighbours {self.nearest:.2f} times; {self.misplaced:.0%} of the samples are too "
+            f"neighbours {self.nearest:.2f} times; {self.bin_tv:.0%} of the samples are too "
             "many where they are, and missing elsewhere"
         )
 
 
 class Reference:
-    """Real samples that others are held against, cut into cells by k-means.
+    """Real samples that others are held against, cut into bins by k-means.
 
-    Every point belongs to the nearest centre, so that poor samples have a cell as good
-    ones have, and cells stand in for modes where there are no labels.
+    Every point belongs to the nearest centre, so that poor samples have a bin as good
+    ones have, and bins stand in for modes where there are no labels.
 
     Args:
         real: float (n, d).
@@ -68,7 +67,7 @@ class Reference:
         EvaluationError: fewer than two rows, or values that are not finite.
 
     Source: Richardson and Weiss 2018 (NDB), section 3. Departure: the total variation of
-    the shares in place of the number of cells that differ, which grows with the samples.
+    the shares in place of the number of bins that differ, which grows with the samples.
     """
 
     def __init__(self, real: np.ndarray):
@@ -77,17 +76,17 @@ class Reference:
 
         self.real = real
         self.nearest = median_nearest(real)
-        cells = min(_CELLS, max(1, len(real) // _SAMPLES_A_CELL))
+        bins = min(_BINS, max(1, len(real) // _SAMPLES_A_BIN))
         with warnings.catch_warnings():
-            # Fewer different images than cells: some cells are empty, and that is all.
+            # Fewer different images than bins: some bins are empty, and that is all.
             warnings.simplefilter("ignore", ConvergenceWarning)
             # In float64, where the order in which threads add does not show.
-            means = KMeans(cells, n_init=1, random_state=0, copy_x=False)
+            means = KMeans(bins, n_init=1, random_state=0, copy_x=False)
             self.centres = means.fit(real.astype(np.float64)).cluster_centers_
         self.shares = self.shares_of(real)
 
     def shares_of(self, samples: np.ndarray) -> np.ndarray:
-        """The share of samples in each cell: float64 (cells,)."""
+        """The share of samples in each bin: float64 (bins,)."""
         return class_shares(nearest(samples, self.centres)[1], len(self.centres))
 
 
@@ -109,11 +108,25 @@ def diversity(samples: np.ndarray, real: np.ndarray | Reference) -> Diversity:
     )
 
 
-def flat(samples: np.ndarray) -> np.ndarray:
-    """float32 (n, d): uint8 images as floats in [-1, 1], floats as they are."""
-    return to_float(samples.reshape(len(samples), -1))
-
-
 def _over(value: float, reference: float) -> float:
     """value / reference; 1 where the data themselves have no spread (copies of one image)."""
     return value / reference if reference > 0 else 1.0
+
+
+@metric("diversity", inputs="samples")
+def samples_diversity(e: Evidence) -> Iterator[MetricResult]:
+    """The spread of the samples' pixels beside the data's: what `fit` watches, without labels."""
+    count = min(e.count, e.train.num_samples, _MOST)
+    real = e.rows("train")
+    rows = np.random.default_rng(0).permutation(len(real))[:count]
+    found = diversity(e.rows("samples")[:count], real[rows])
+    warning = f"COLLAPSED: {found}" if found.collapsed else ""
+    yield MetricResult("spread", found.spread, reference=1.0, count=count)
+    yield MetricResult("nearest", found.nearest, reference=1.0, warning=warning, count=count)
+    yield MetricResult(
+        "bin_tv",
+        found.bin_tv,
+        better="lower",
+        note="share of samples in excess in some bins of the data; about 0.1 by chance",
+        count=count,
+    )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from keras_gan.evaluation.arrays import check_widths, matrix, parts
+from keras_gan.evaluation.evidence import Evidence
+from keras_gan.evaluation.metrics.registry import MetricResult, metric, or_none
 
 LARGEST_BLOCK = 1_000
 
@@ -58,3 +62,12 @@ def unbiased_mmd(a: np.ndarray, b: np.ndarray) -> float:
 def _kernel(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     base = x @ y.T / x.shape[1] + 1.0
     return base * base * base  # a general power takes ten times as long
+
+
+@metric("kernel", inputs="features")
+def kernel(e: Evidence) -> Iterator[MetricResult]:
+    """Kernel distance (KID), unbiased, with its standard error."""
+    real = e.of_real.features
+    value, error = kernel_distance(e.of_samples.features, real)
+    reference = or_none(lambda: kernel_distance(e.of_training.features, real)[0])
+    yield MetricResult("kd", value, error, reference, "lower")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from keras_gan.evaluation.arrays import check_widths, matrix
 from keras_gan.evaluation.distances import blocks, squared_distances
-from keras_gan.evaluation.neighbours import nearest
+from keras_gan.evaluation.evidence import Evidence
+from keras_gan.evaluation.metrics.neighbours import nearest
+from keras_gan.evaluation.metrics.registry import MetricResult, metric, or_none
 
 _BYTES_A_PAIR = 3 * 8  # float64 blocks: distances, their squares, what these are summed from
 
@@ -80,3 +83,12 @@ def _sum_of_distances(a: np.ndarray, b: np.ndarray) -> float:
     return sum(
         float(_block_sum(a[rows], everything)) for rows in blocks(len(a), len(b), _BYTES_A_PAIR)
     )
+
+
+@metric("energy", inputs="points")
+def energy(e: Evidence) -> Iterator[MetricResult]:
+    """Energy distance to the real points."""
+    real = e.rows(e.against)
+    value = energy_distance(e.rows("samples"), real).distance
+    reference = or_none(lambda: energy_distance(e.rows("train")[e.training_rows], real).distance)
+    yield MetricResult("energy", value, None, reference, "lower")

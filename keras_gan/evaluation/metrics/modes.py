@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 from scipy import stats
 from scipy.special import rel_entr
 
+from keras_gan.data.densities import DENSITIES
 from keras_gan.evaluation.arrays import check_widths, matrix
+from keras_gan.evaluation.evidence import Evidence
+from keras_gan.evaluation.metrics.registry import MetricResult, metric, share_error
 from keras_gan.utils.errors import EvaluationError
 
 #: A sample within so many standard deviations of a mean is of high quality.
 QUALITY_STDDEVS = 3.0
 #: Samples are called collapsed where more than this share of them, beside what chance
 #: does, would have to move for every mode to have its share.
-MOST_MISPLACED = 0.4
+MOST_TV = 0.4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,19 +81,19 @@ def class_coverage(classes: np.ndarray, data_shares: np.ndarray) -> ClassCoverag
     """
     data_shares = matrix(data_shares, "data_shares")[:, 0]
     shares = class_shares(classes, len(data_shares))
-    misplaced = float(np.abs(shares - data_shares).sum() / 2)
+    total_variation = float(np.abs(shares - data_shares).sum() / 2)
     by_chance = exact_total_variation(np.size(classes), data_shares)
     return ClassCoverage(
         modes=int(np.count_nonzero(shares)),
         kl=float(rel_entr(shares, data_shares).sum()),
-        total_variation=misplaced,
+        total_variation=total_variation,
         shares=shares,
-        collapsed=misplaced > MOST_MISPLACED + by_chance,
+        collapsed=total_variation > MOST_TV + by_chance,
     )
 
 
 def exact_kl(count: int, num_classes: int) -> float:
-    """The floor beside `ClassCoverage.kl`: what `count` exact samples have on average.
+    """The reference for `ClassCoverage.kl`: what `count` exact samples have on average.
 
     (classes - 1) / (2 count) nats: 2 count KL is chi-squared with classes - 1 degrees
     of freedom for many samples a class (Wilks 1938).
@@ -98,7 +102,7 @@ def exact_kl(count: int, num_classes: int) -> float:
 
 
 def exact_total_variation(count: int, data_shares: np.ndarray) -> float:
-    """The floor beside `ClassCoverage.total_variation`: what `count` exact samples have.
+    """The reference for `ClassCoverage.total_variation`: what `count` exact samples have.
 
     Half the sum of E|p - q| = sqrt(2 q (1 - q) / (pi count)), where classes have many
     samples; with one a class it is 8% too large.
@@ -126,7 +130,7 @@ class MixtureCoverage:
     @property
     def collapsed(self) -> bool:
         """Whether the shares are more than 0.4 in total variation from equal ones."""
-        return bool(np.abs(self.shares - 1 / len(self.shares)).sum() / 2 > MOST_MISPLACED)
+        return bool(np.abs(self.shares - 1 / len(self.shares)).sum() / 2 > MOST_TV)
 
 
 def mixture_coverage(points: np.ndarray, means: np.ndarray, stddev: float) -> MixtureCoverage:
@@ -170,7 +174,7 @@ def mixture_coverage(points: np.ndarray, means: np.ndarray, stddev: float) -> Mi
 
 
 def exact_quality(dim: int) -> float:
-    """The floor beside `MixtureCoverage.quality`: P(|x| <= 3) for x ~ N(0, I)."""
+    """The reference for `MixtureCoverage.quality`: P(|x| <= 3) for x ~ N(0, I)."""
     return float(stats.chi.cdf(QUALITY_STDDEVS, dim))
 
 
@@ -187,3 +191,44 @@ def _pooled_stddev(points: np.ndarray) -> float:
     if len(points) < 2:
         return float("nan")
     return float(np.sqrt(points.var(axis=0, ddof=1).mean()))
+
+
+@metric("modes", inputs="classes")
+def modes(e: Evidence) -> Iterator[MetricResult]:
+    """How samples spread over the classes."""
+    probabilities = e.of_samples.probabilities
+    num_classes = probabilities.shape[1]
+    data = class_shares(e.of_real.probabilities.argmax(axis=1), num_classes)
+    known = num_classes >= 100  # too many for a share each to be counted: the data's own design
+    if known:
+        data = np.full(num_classes, 1.0 / num_classes)
+    found = class_coverage(probabilities.argmax(axis=1), data)
+    # Shares that are counted, not known, have an error of their own.
+    counted = 0.0 if known else exact_kl(e.of_real.count, num_classes)
+    exact = {"better": "lower", "note": "beside it: what exact sampling has"}
+    warning = "COLLAPSED: some classes have the samples of others" if found.collapsed else ""
+    kl, tv = exact_kl(e.count, num_classes) + counted, exact_total_variation(e.count, data)
+    yield MetricResult("modes", found.modes, None, num_classes, "higher", warning=warning)
+    yield MetricResult("class_kl", found.kl, reference=kl, **exact)
+    yield MetricResult("class_tv", found.total_variation, reference=tv, **exact)
+    for name, end in (("rarest_class", np.min), ("largest_class", np.max)):
+        yield MetricResult(name, float(end(found.shares)), reference=float(end(data)))
+
+
+@metric("mixture", inputs="points")
+def mixture(e: Evidence) -> Iterator[MetricResult]:
+    """Modes of a known mixture, and the share of samples within 3 sigma of one."""
+    if e.train.name not in DENSITIES:
+        raise EvaluationError(f"{e.train.name} is no known mixture.")
+    means, stddev = DENSITIES[e.train.name]
+    found = mixture_coverage(e.samples, means, stddev)
+    known = found.stddevs[np.isfinite(found.stddevs)]
+    stddevs = known if len(known) else np.array([np.nan])
+    warning = "COLLAPSED: some modes have the samples of others" if found.collapsed else ""
+    yield MetricResult("modes", found.modes, None, len(means), "higher", warning=warning)
+    error = share_error(found.quality, e.count)
+    yield MetricResult("quality", found.quality, error, exact_quality(means.shape[1]), "higher")
+    for name, end in (("rarest", np.min), ("largest", np.max)):
+        yield MetricResult(f"{name}_share", float(end(found.shares) * len(means)), reference=1.0)
+    for name, end in (("least", np.min), ("largest", np.max)):
+        yield MetricResult(f"{name}_stddev", float(end(stddevs)), reference=1.0)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy.special import rel_entr
 
 from keras_gan.evaluation.arrays import matrix, parts
+from keras_gan.evaluation.evidence import Evidence
+from keras_gan.evaluation.metrics.registry import MetricResult, metric, or_none, share_error
 from keras_gan.utils.errors import EvaluationError
 
 
@@ -33,7 +37,7 @@ def classifier_score(probabilities: np.ndarray, splits: int = 10) -> tuple[float
     return float(np.mean(scores)), float(np.std(scores))
 
 
-def sure_share(probabilities: np.ndarray, threshold: float = 0.9) -> float:
+def confident_share(probabilities: np.ndarray, threshold: float = 0.9) -> float:
     """The share of samples whose most probable class has p > `threshold`.
 
     Args:
@@ -75,3 +79,35 @@ def _probabilities(values: np.ndarray, least: int = 1, reason: str = "") -> np.n
             f"from {probabilities.min():g} to {probabilities.max():g}; logits need a softmax."
         )
     return probabilities / probabilities.sum(axis=1, keepdims=True)
+
+
+@metric("score", inputs="classes")
+def score(e: Evidence) -> Iterator[MetricResult]:
+    """Classifier score, share of confident samples, and of those with their target label."""
+    samples = e.of_samples.probabilities
+    value, spread = classifier_score(samples)
+    reference = or_none(lambda: classifier_score(e.of_training.probabilities)[0])
+    yield MetricResult("score", value, spread, reference, "higher", "error: std over 10 splits")
+    share = confident_share(samples)
+    error = share_error(share, e.count)
+    reference = or_none(lambda: confident_share(e.of_training.probabilities))
+    yield MetricResult("confident", share, error, reference, "higher", "share with p > 0.9")
+    if e.labels is None:
+        return
+    accuracy, names = label_accuracy(samples, e.labels), e.train.class_names
+    found = _by_class(samples, e.labels, len(names))
+    real = or_none(lambda: _by_class(e.of_real.probabilities, e.of_real.labels, len(names))) or {}
+    yield MetricResult(
+        "label_accuracy",
+        accuracy,
+        share_error(accuracy, e.count),
+        e.extractor.accuracy,
+        "higher",
+        by_class={name: (found[n], real.get(n)) for n, name in enumerate(names) if n in found},
+    )
+
+
+def _by_class(probabilities: np.ndarray, labels: np.ndarray, count: int) -> dict[int, float]:
+    """Return the label accuracy of each class that there is, by its id."""
+    rows = {number: labels == number for number in range(count) if (labels == number).any()}
+    return {n: label_accuracy(probabilities[here], labels[here]) for n, here in rows.items()}

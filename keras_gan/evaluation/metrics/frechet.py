@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import scipy.linalg
 
 from keras_gan.evaluation.arrays import check_widths, matrix, parts
+from keras_gan.evaluation.evidence import Evidence, Extracted
+from keras_gan.evaluation.metrics.registry import MetricResult, metric, or_none
+from keras_gan.utils.errors import EvaluationError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,3 +101,46 @@ def _root(covariance: np.ndarray) -> np.ndarray:
     values, vectors = scipy.linalg.eigh(covariance)
     noise = len(values) * np.finfo(np.float64).eps * values[-1]
     return (vectors * np.sqrt(np.where(values > noise, values, 0.0))) @ vectors.T
+
+
+@metric("frechet", inputs="features")
+def frechet(e: Evidence) -> Iterator[MetricResult]:
+    """Frechet distance to the real images."""
+    samples, real = e.of_samples.features, e.of_real.features
+    yield MetricResult(
+        "fd",
+        frechet_distance(samples, real),
+        or_none(lambda: frechet_distance_error(samples, real)),
+        or_none(lambda: frechet_distance(e.of_training.features, real)),
+        "lower",
+    )
+
+
+@metric("classes", inputs="classes")
+def classes(e: Evidence) -> Iterator[MetricResult]:
+    """Intra-class Frechet distance: of each class, its samples to its real images."""
+    if e.labels is None:
+        raise EvaluationError("The samples have no target classes of these data.")
+    names = e.train.class_names
+
+    def distances(images: Extracted) -> list[float]:
+        return [_of_class(name, n, images, e.of_real) for n, name in enumerate(names)]
+
+    found = distances(e.of_samples)
+    references = or_none(lambda: distances(e.of_training))
+    yield MetricResult(
+        "intra_fd",
+        float(np.mean(found)),
+        reference=references and float(np.mean(references)),
+        better="lower",
+        note="the mean over classes",
+        by_class={name: (found[n], references and references[n]) for n, name in enumerate(names)},
+    )
+
+
+def _of_class(name: str, number: int, images: Extracted, real: Extracted) -> float:
+    try:
+        rows = (one.features[one.labels == number] for one in (images, real))
+        return frechet_distance(*rows)
+    except EvaluationError as error:
+        raise EvaluationError(f"The class {name}: {error}") from error

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
 from scipy.stats import rankdata
 
 from keras_gan.evaluation.arrays import check_widths, matrix, parts
 from keras_gan.evaluation.distances import blocks
+from keras_gan.evaluation.evidence import Evidence
+from keras_gan.evaluation.metrics.registry import MetricResult, metric
 from keras_gan.utils.errors import EvaluationError
 
 #: Candidates beyond those asked for, since float32 may order near ties wrongly.
 _SPARE = 4
+
+_MEMORISED = 0.95  # from this share on
 
 _BYTES_A_PAIR = 4  # one block of float32 products
 
@@ -146,3 +152,35 @@ def distance_ratio(samples: np.ndarray, train: np.ndarray, test: np.ndarray) -> 
     with np.errstate(divide="ignore"):  # log 0 is a copy, and exp(-inf) = 0 is what it should be
         geometric = np.exp(np.log(to_train).mean(axis=0))
     return float(geometric.mean() / to_test.mean())
+
+
+@metric("neighbours", inputs="images")
+def neighbours(e: Evidence) -> Iterator[MetricResult]:
+    """Memorisation, in pixels and in the extractor's features."""
+    spaces = {"pixels": (e.rows("samples"), e.rows("train")[e.seen], e.rows("test"))}
+    if e.extractor is not None and e.extractor.name != "pixels":
+        train = e.train_features[e.seen]
+        spaces[e.extractor.name] = (e.of_samples.features, train, e.test_features)
+    for space, (samples, train, test) in spaces.items():
+        kept = e.cache.arrays(
+            f"nearest-{space}-{e.seen.start}-{e.seen.stop}",
+            lambda test=test, train=train: {"distances": nearest(test, train)[0][:, 0]},
+        )
+        share = memorisation(nearest(samples, train)[0][:, 0], kept["distances"])
+        yield MetricResult(
+            "memorisation",
+            share,
+            reference=0.5,
+            note="0.5: as near to training images as unseen ones; 1: copies",
+            warning="MEMORISED: samples are nearer to training images than unseen images are"
+            if share > _MEMORISED
+            else "",
+            extractor=space,
+        )
+        yield MetricResult(
+            "train_test_ratio",
+            distance_ratio(samples, train, test),
+            reference=1.0,
+            note="distance to training over distance to test images",
+            extractor=space,
+        )

@@ -7,12 +7,15 @@ neighbour within the same set.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
 
 from keras_gan.evaluation.arrays import check_widths, matrix
 from keras_gan.evaluation.distances import blocks, squared_distances
+from keras_gan.evaluation.evidence import Evidence
+from keras_gan.evaluation.metrics.registry import MetricResult, metric, or_none, share_error
 
 #: k of precision and recall (Kynkaanniemi 2019) and of density and coverage (Naeem 2020).
 RECALL_NEIGHBOURS = 3
@@ -117,3 +120,24 @@ def _inside(fake, real, fake_balls, real_balls, real_wide_balls) -> tuple[tf.Ten
         tf.reduce_any(squared <= fake_balls[:, None], axis=0),
         tf.reduce_any(in_wide, axis=0),
     )
+
+
+@metric("fidelity", inputs="features")
+def fidelity(e: Evidence) -> Iterator[MetricResult]:
+    """Precision, recall, density and coverage."""
+    real = e.of_real.features
+    found = dataclasses.asdict(prdc(real, e.of_samples.features))
+    kept = f"prdc-{e.against}-{e.extractor.name}-{e.count}"
+    reference = or_none(
+        lambda: e.cache.arrays(kept, lambda: dataclasses.asdict(prdc(real, e.of_training.features)))
+    )
+    rows = dict.fromkeys(("recall", "coverage"), len(real))  # shares of real images
+    for name, value in found.items():
+        yield MetricResult(
+            name,
+            value,
+            # Density is no share.
+            None if name == "density" else share_error(value, rows.get(name, e.count)),
+            float(reference[name]) if reference else None,
+            "higher",
+        )
