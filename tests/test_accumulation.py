@@ -153,9 +153,9 @@ def test_every_part_draws_numbers_of_its_own(monkeypatch):
 
 def test_a_minibatch_that_does_not_come_apart_is_refused_before_the_data_are_loaded():
     config = load_config("digits").replace(training__batch_size=12, game__packing=2)
-    recipes.check(config.replace(training__accumulate=3))
+    recipes.check(config.replace(training__gradient_accumulation_steps=3))
     with pytest.raises(ConfigError, match=r"multiple of .* = 2 x 4\. Received: 12"):
-        recipes.check(config.replace(training__accumulate=4))
+        recipes.check(config.replace(training__gradient_accumulation_steps=4))
 
 
 def test_what_is_put_together_by_hand():

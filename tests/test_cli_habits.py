@@ -42,7 +42,7 @@ def test_options_from_the_environment_are_those_of_the_command_line(cli, monkeyp
     assert "dry run: nothing was written" in result.stderr
     assert "9 epochs" in result.stderr  # the command line wins
     monkeypatch.setenv("KERAS_GAN_FIT_SET", "network.latent_dmi=3")
-    assert "Did you mean `network.latent_dim`?" in cli("fit", "digits").stderr
+    assert "Did you mean `latent_dim`?" in cli("fit", "digits").stderr
     monkeypatch.setenv("KERAS_GAN_FIT_EPOCHS", "many")
     assert "'many' is not a valid integer" in cli("fit", "digits").stderr
 

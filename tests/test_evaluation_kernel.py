@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from keras_gan.evaluation import kernel
+from keras_gan.evaluation.metrics import kernel
 from keras_gan.evaluation.metrics.kernel import kernel_distance, unbiased_mmd
 
 RANDOM = np.random.default_rng(0)

@@ -15,10 +15,11 @@ from keras_gan.config import DataConfig, override
 from keras_gan.data import load_source
 from keras_gan.data.densities import DENSITIES
 from keras_gan.evaluation.held_out import held_out_gap
-from keras_gan.evaluation.metrics.diversity import Reference, diversity, flat
-from keras_gan.evaluation.metrics.modes import MOST_MISPLACED
+from keras_gan.evaluation.metrics.diversity import Reference, diversity
+from keras_gan.evaluation.metrics.modes import MOST_TV
 from keras_gan.runs import checkpoints, sampling
 from keras_gan.utils.errors import EvaluationError, KerasGanWarning, RunError
+from keras_gan.utils.pixels import flat
 
 RNG = np.random.default_rng(0)
 
@@ -82,7 +83,7 @@ def test_exact_samples_differ_by_chance_alone():
     """1,000 in 20 cells: mean |p - q| of two shares of 1/20 is 0.0078, half of 20 of it 0.078."""
     found = [diversity(*RNG.normal(size=(2, 1000, 2))).bin_tv for _ in range(10)]
     assert np.mean(found) == pytest.approx(0.078, abs=0.015)  # its standard error is 0.004
-    assert max(found) < MOST_MISPLACED / 2
+    assert max(found) < MOST_TV / 2
 
 
 def test_few_real_samples_are_cut_into_fewer_cells():

@@ -464,7 +464,7 @@ def test_an_export_publishes_everything_and_says_what_it_is(conditional_run, tmp
     }
     told = json.loads((out / "export.json").read_text())
     assert told["files"] == published.files
-    assert told["inputs"]["labels"]["names"] == list(run.class_names)
+    assert told["inputs"]["labels"]["names"] == list(run.labels.names)
     for path, file in told["files"].items():
         assert file["iteration"] == run.iteration
         for which in ("max_abs_difference", "mean_abs_difference"):
@@ -476,7 +476,7 @@ def test_an_export_publishes_everything_and_says_what_it_is(conditional_run, tmp
     assert properties["recipe"] == run.config.name
     assert properties["latent_distribution"].startswith("normal")
     assert properties["latent_dim"] == str(run.config.network["latent_dim"])
-    assert json.loads(properties["class_names"]) == list(run.class_names)
+    assert json.loads(properties["class_names"]) == list(run.labels.names)
     assert "V(D,G)" in json.loads(properties["metrics"])
     network = keras.saving.load_model(out / "digits-c.keras")
     assert {w.dtype for w in network.weights} == {"float32"}

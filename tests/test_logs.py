@@ -130,4 +130,4 @@ def test_charts_are_of_the_games_own_logs():
     named = types.SimpleNamespace(headline=reports.HEADLINE, optima={"V(D,G)": -1.4})
     (panel, *_) = plots.curves([row], named).axes
     assert [line.get_label() for line in panel.get_lines()] == ["D(x)", "D(G(z))"]
-    assert plots.curves([]) is None
+    assert plots.curves([], named) is None

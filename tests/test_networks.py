@@ -289,7 +289,7 @@ def test_resnet_labels_choose_the_scales_of_batch_norm():
         (lambda: built("mlp", generator={"activations": ["relu"] * 3}), "1 to 2 entries"),
         (
             lambda: built("mlp", num_classes=3, conditioning="projecting"),
-            "Did you mean `projection`",
+            "`conditioning` should be one of concat, projection",
         ),
         (lambda: networks.FAMILIES["dcgna"], "Did you mean `dcgan`"),
     ],

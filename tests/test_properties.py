@@ -295,7 +295,7 @@ def test_any_files_are_a_source_or_an_error(tmp_path_factory, files, size, chann
         (inner / f"{number}.{ending}").write_bytes(content)
     try:
         source = load_source(DataConfig(name=str(folder), image_size=size, channels=channels))
-    except DataError as error:
+    except (ConfigError, DataError) as error:
         assert is_a_line(error)
         return
     assert isinstance(source, Source)
@@ -315,7 +315,7 @@ SPLITS = st.one_of(st.text(max_size=10), st.text(alphabet="train[]:%-0123456789"
 def test_any_split_is_a_part_or_an_error(split):
     try:
         name, part = part_of(split, {"train": 90, "test": 9})
-    except DataError as error:
+    except (ConfigError, DataError) as error:
         assert is_a_line(error)
     else:
         assert name in ("train", "test")
@@ -334,5 +334,5 @@ NAMES_OF_DATA = st.one_of(st.text(), st.text(alphabet=string.ascii_lowercase + "
 def test_any_name_of_data_is_an_error_or_a_source(here, name):
     try:
         load_source(DataConfig(name=name))
-    except DataError as error:
+    except (ConfigError, DataError) as error:
         assert is_a_line(error)

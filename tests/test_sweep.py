@@ -82,7 +82,7 @@ def test_evaluate_becomes_options():
     ({"seeds": [1, 1]}, "`seeds` should be different"),
     ({"seeds": 3}, "`seeds` should be a list"),
     ({"set": {"training.epoch": 3}}, "Did you mean `training.epochs`?"),
-    ({"axes": {"game": {"x": {"network.latent_dmi": 3}}}}, "Did you mean `network.latent_dim`?"),
+    ({"axes": {"game": {"x": {"network.latent_dmi": 3}}}}, "Did you mean `latent_dim`?"),
     ({"axes": {"game": {}}}, "`axes.game` should have at least one choice"),
     ({"axes": {"game": ["hinge"]}}, "`axes.game` should be a table"),
     ({"axes": {"game": {"a/b": {}}}}, "Names in a sweep should be letters"),

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from keras_gan import load, load_config, training
 from keras_gan.config import override, recipe_names
+from keras_gan.games import recipes
 from keras_gan.runs import Run, checkpoints
 from keras_gan.runs.logs import BOARD, OPTIMUM, drop_rows_after, finite_or_null
 from keras_gan.utils.errors import ConfigError, RunError
@@ -128,7 +129,7 @@ def test_a_recipe_trains_three_steps_and_can_be_loaded(name, tiny, tmp_path):
     assert all(np.isfinite(v) for v in last.values())
     assert sorted(p.name for p in (run.path / "samples").iterdir())[0] == "000000000.png"
     again = load(run.path)
-    assert again.config == config
+    assert again.config == recipes.resolved(config)
     assert again.generator.output_shape[1:] == run.sample_shape
 
 

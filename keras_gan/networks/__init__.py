@@ -20,6 +20,7 @@ import keras
 import numpy as np
 
 from keras_gan.networks import dcgan, maxout, mlp, resnet
+from keras_gan.utils.checks import check_value
 from keras_gan.utils.errors import ConfigError
 from keras_gan.utils.labels import NO_LABELS, LabelSpec
 from keras_gan.utils.registry import Registry, check_options, parameters
@@ -67,6 +68,9 @@ def build(
     """
     check(role, family, options or {})
     builder = getattr(FAMILIES[family], role)
+    if "conditioning" in common:
+        taken = parameters(builder)["conditioning"].annotation
+        check_value("conditioning", common["conditioning"], taken)
     if common.get("sample_mean") is None or not takes_mean(family):
         common.pop("sample_mean", None)
     return builder(**common, **(options or {}))
