@@ -56,7 +56,7 @@ def supervised_error(config: Config, source: Source, judge: Source, steps: int) 
     optimizer.build(network.trainable_variables)
     policies, decay = gan.options.augment, gan.options.discriminator_ema_decay
 
-    @tf.function(jit_compile=config.network.family == "mlp")
+    @tf.function(jit_compile=config.network["family"] == "mlp")
     def update(step):
         seed = tf.stack([config.seed, step])
         size = [config.training.batch_size]

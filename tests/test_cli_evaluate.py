@@ -355,7 +355,7 @@ def test_stacked_digits_are_judged_by_the_product_of_their_channels(tmp_path):
 
     train, test = (stacks(load_source(DataConfig(split=split))) for split in ("train", "test"))
     found = extractors.get("classifier", "stacked_mnist", train, test, Cache(None, root=tmp_path))
-    _, probabilities = found.judge(test.images)
+    _, probabilities = found.extract(test.images)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
     right = (probabilities.argmax(axis=1) == test.labels).mean()
     # A share of 297 stacks, whose digits are drawn with replacement: 4 standard errors.

@@ -94,7 +94,7 @@ def test_a_classifier_s_labels_lead_there(plain_run, cli, monkeypatch):
     assert report["label"] == "8"
     assert 0.1 < report["accuracy_of_linear_model"] <= 1.0
     # The linear model is right of most latents of a generator of two epochs, not of each.
-    assert chances[:, -1].mean() > chances[:, 0].mean() + 0.05
+    assert chances[:, -1].mean() > 1.5 * chances[:, 0].mean()
 
 
 def test_a_conditional_run_mixes_the_labels_of_one_latent(conditional_run, cli):

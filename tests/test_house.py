@@ -101,3 +101,30 @@ def test_a_games_training_step_reads_as_its_papers_algorithm(name):
             *_, last = node.body
             first = node.body[1 if ast.get_docstring(node) else 0]
             assert last.end_lineno - first.lineno < 20
+
+
+def test_the_base_of_all_games_is_small():
+    assert len(FILES["games.base"].read_text("utf-8").splitlines()) < 300
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_function_has_at_most_60_lines(name):
+    for node in ast.walk(ast.parse(FILES[name].read_text("utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 60, node.name
+
+
+#: What only TensorFlow's private parts can do, and a named tuple's public method.
+NEEDED = {"_call_tf_sessionrun", "_as_tf_output", "_get_ops_details", "_replace"}
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parent.rglob("*.py")), ids=lambda p: p.stem)
+def test_a_test_touches_no_private_name_of_another_module(path):
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+            found.add(node.attr)
+        if isinstance(node, ast.ImportFrom):
+            found |= {alias.name for alias in node.names}
+    private = {name for name in found if name.startswith("_") and not name.endswith("__")}
+    assert private <= NEEDED

@@ -76,7 +76,7 @@ def test_the_test_error_is_logged_and_evaluated(semi_run, cli, monkeypatch, tmp_
     assert logged[-1] < 0.5  # chance has 0.9; a linear classifier of 50 labels 0.2
     done = cli("evaluate", semi_run, "--metric=test_error", "--extractor=pixels", "--count=100")
     assert done.exit_code == 0, done.stderr
-    figures = json.loads((semi_run / "evaluation/evaluation.json").read_text())["figures"]
+    figures = json.loads((semi_run / "evaluation/evaluation.json").read_text())["results"]
     (found,) = (f for f in figures if f["name"].startswith("test_error_"))
     assert found["value"] == pytest.approx(logged[-1])
     test = load_source(DataConfig("digits", split="test"))

@@ -424,7 +424,7 @@ def test_commands_on_a_streamed_run_say_what_they_say_of_a_resident_one(digits, 
             result = cli(*command)
             assert result.exit_code == 0, result.stderr
         (report,) = (run / "evaluation").rglob("evaluation.json")
-        made.append((json.loads(report.read_text())["figures"], Path(f"{name}.png").read_bytes()))
+        made.append((json.loads(report.read_text())["results"], Path(f"{name}.png").read_bytes()))
     assert made[0] == made[1]
     assert made[0][0]
 

@@ -20,7 +20,7 @@ from keras_gan.engine.schedule import Schedule
 from keras_gan.evaluation.densities import divergences, mixtures
 from keras_gan.evaluation.densities.mixtures import Mixture
 from keras_gan.evaluation.densities.snapshots import Observer, Snapshot
-from keras_gan.games import losses
+from keras_gan.games import losses, recipes
 from keras_gan.games.gan import GAN
 from keras_gan.utils.errors import ConfigError
 
@@ -110,8 +110,10 @@ def play(config: Config, mean: float, stddev: float, rounds: int) -> Outcome:
             "use gaussian_1d."
         )
     keras.utils.set_random_seed(config.seed)
-    family, options = config.network["family"], config.network.get("discriminator")
-    discriminator = networks.build("discriminator", family, options, sample_shape=(1,))
+    wanted = recipes.networks_of(config)
+    discriminator = networks.build(
+        "discriminator", wanted.family, wanted.discriminator, sample_shape=(1,)
+    )
     gan = GAN(affine_generator(mean, stddev), discriminator, ema_decay=0.0, seed=config.seed)
     rate = keras.optimizers.schedules.CosineDecay(_RATE, rounds)
     gan.compile(discriminator_optimizer=keras.optimizers.Adam(rate))
