@@ -68,7 +68,7 @@ def supervised_error(config: Config, source: Source, judge: Source, steps: int) 
         seen = augmentation.augmented(tf.gather(images, rows), draws)
         seeds = (seed + tf.constant([1, use]) for use in itertools.count(1))
         with tf.GradientTape() as tape:
-            forward = Forward(lambda: next(seeds), tape, [network], True)
+            forward = Forward(lambda use: next(seeds), "", tape, [network], True)
             outputs = forward(network, {"images": seen})
             loss = classification.cross_entropy(outputs["class_logits"], tf.gather(labels, rows))
         gradients = tape.gradient(loss, network.trainable_variables)

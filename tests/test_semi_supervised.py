@@ -107,4 +107,4 @@ def test_a_run_without_a_classifier_says_so(plain_run, cli, tmp_path):
     run = shutil.copytree(plain_run, tmp_path / "run")
     done = cli("evaluate", run, "--metric=test_error", "--extractor=pixels", "--count=50")
     assert done.exit_code == 1
-    assert "The discriminator tells no classes" in done.stderr
+    assert "The discriminator predicts no classes" in done.stderr

@@ -113,7 +113,7 @@ def test_every_chart_has_its_numbers(board):
                 empty.add(title)
             # The page would look for the run's name behind such a bracket, and draw nothing.
             assert not any("(" in tag for answer in found for tag in answer["tag_to_events"])
-    # QUICK leaves the held-out discriminator out, and its D tells no classes.
+    # QUICK leaves the held-out discriminator out, and its D predicts no classes.
     assert empty == {"held-out Jensen-Shannon divergence", "test error of D as a classifier"}
 
 

@@ -221,7 +221,7 @@ def _drawn(
 
 
 def _classifier(run: Run) -> Callable[[np.ndarray], np.ndarray] | None:
-    """The run's own, uint8 (n, ...) -> ids (n,); None where its D tells no classes."""
+    """The run's own, uint8 (n, ...) -> ids (n,); None where its D predicts no classes."""
     network = run.gan.averaged("discriminator")
     if "class_logits" not in players.named_outputs(players.output_of(network)):
         return None
