@@ -1,7 +1,10 @@
 """What every game keeps: all of the registry, with tiny networks, and variants of options."""
 
 import dataclasses
+import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -12,7 +15,7 @@ import tensorflow as tf
 from steps import set_latents, update_of
 
 from keras_gan.config import Config, OptimizerConfig
-from keras_gan.engine import loop
+from keras_gan.engine import loop, strategies
 from keras_gan.engine.programs import StepsProgram, graphs_as_written
 from keras_gan.engine.schedule import Schedule
 from keras_gan.exporters import onnx, parity, saved_model
@@ -179,6 +182,37 @@ def test_parts_of_a_minibatch_equal_the_whole(game):
     whole, parts = game.build(), game.build(gradient_accumulation_steps=2)
     logs, others = (gan.train_step(game.batch(gan)) for gan in (whole, parts))
     close(whole, parts, logs, others)
+
+
+def trained(game: Variant, strategy: tf.distribute.Strategy) -> GAN:
+    """The game after four steps of a program."""
+    with strategy.scope():
+        gan = game.build()
+        program = StepsProgram(gan, FIELDS, False)
+    rows = ROWS * gan.options.minibatches
+    loop.run(program, Schedule(4 * rows, rows, 1, 4, seed=3), gan)
+    return gan
+
+
+@pytest.fixture(scope="module")
+def replicated(tmp_path_factory):
+    """All variants on two replicas, in a process of its own."""
+    out = tmp_path_factory.mktemp("replicas") / "found.npz"
+    script = [sys.executable, Path(__file__).with_name("conformance_replicas.py"), out]
+    done = subprocess.run(script, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    return np.load(out)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", VARIANTS)
+def test_two_replicas_equal_one(name, replicated):
+    assert replicated[f"{name}/apart"] == 0.0
+    if name == "dropout":
+        return  # each replica has masks of its own
+    gan = trained(VARIANTS[name], strategies.make("one"))
+    weights = np.concatenate([np.asarray(w).ravel() for w in gan.weights])
+    np.testing.assert_allclose(replicated[f"{name}/weights"], weights, atol=1e-5)
 
 
 @pytest.mark.parametrize("game", [VARIANTS["dropout"], VARIANTS["few_labels"]])

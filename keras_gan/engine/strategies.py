@@ -8,7 +8,8 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from keras_gan.engine import cluster, replicas
-from keras_gan.utils.errors import ConfigError, RunError, suggestion
+from keras_gan.utils.errors import ConfigError, RunError
+from keras_gan.utils.registry import Registry
 
 
 def one() -> tf.distribute.Strategy:
@@ -59,11 +60,9 @@ def multi_worker() -> tf.distribute.Strategy:
         ) from error
 
 
-STRATEGIES: dict[str, Callable[[], tf.distribute.Strategy]] = {
-    "one": one,
-    "mirrored": mirrored,
-    "multi-worker": multi_worker,
-}
+STRATEGIES: Registry[Callable[[], tf.distribute.Strategy]] = Registry(
+    "strategy", {"one": one, "mirrored": mirrored, "multi-worker": multi_worker}
+)
 
 
 def make(name: str) -> tf.distribute.Strategy:
@@ -73,8 +72,6 @@ def make(name: str) -> tf.distribute.Strategy:
         ConfigError: no such strategy, or one that can't be had here.
         RunError: see `multi_worker`.
     """
-    if name not in STRATEGIES:
-        raise ConfigError(f"There is no strategy `{name}`.{suggestion(name, STRATEGIES)}")
     return STRATEGIES[name]()
 
 

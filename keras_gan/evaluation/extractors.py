@@ -22,9 +22,10 @@ from keras_gan.data import Source
 from keras_gan.data.source import to_size
 from keras_gan.evaluation.cache import Cache, kept_or_not
 from keras_gan.utils.batching import BATCH_SIZE, in_batches
-from keras_gan.utils.errors import EvaluationError, suggestion
+from keras_gan.utils.errors import EvaluationError
 from keras_gan.utils.files import replaced_file, write_text
 from keras_gan.utils.pixels import to_float, to_unit
+from keras_gan.utils.registry import Registry
 
 _INCEPTION_SIZE = 299
 _INCEPTION_FILE = "inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5"
@@ -106,7 +107,9 @@ def inception(name: str, train: Source, test: Source | None, cache: Cache, weigh
     return Extractor("inception", extract)
 
 
-EXTRACTORS = {"classifier": classifier, "inception": inception, "pixels": pixels}
+EXTRACTORS: Registry[Callable[..., Extractor]] = Registry(
+    "extractor", {"classifier": classifier, "inception": inception, "pixels": pixels}
+)
 
 
 def get(
@@ -127,10 +130,9 @@ def get(
         inception_weights: a file of InceptionV3's weights without its top.
 
     Raises:
-        EvaluationError: no such extractor, or one that can't be had.
+        ConfigError: no such extractor.
+        EvaluationError: one that can't be had.
     """
-    if kind not in EXTRACTORS:
-        raise EvaluationError(f"There is no extractor `{kind}`.{suggestion(kind, EXTRACTORS)}")
     return EXTRACTORS[kind](name, train, test, cache, inception_weights)
 
 

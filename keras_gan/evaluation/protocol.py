@@ -24,7 +24,7 @@ from keras_gan.evaluation.metrics.registry import MetricResult
 from keras_gan.games import players
 from keras_gan.runs import Run, sampling
 from keras_gan.runs.logs import MetricsLog, finite_or_null
-from keras_gan.utils.errors import ConfigError, EvaluationError, RunError, SplitError, suggestion
+from keras_gan.utils.errors import ConfigError, EvaluationError, RunError, SplitError
 from keras_gan.utils.files import write_text
 from keras_gan.utils.labels import VectorLabels
 from keras_gan.utils.pixels import to_uint8
@@ -90,9 +90,7 @@ class Protocol:
         for name in self.metrics:
             METRICS[name]
         for name in self.extractor_kinds:
-            if name not in extractors.EXTRACTORS:
-                known = suggestion(name, extractors.EXTRACTORS)
-                raise ConfigError(f"There is no extractor `{name}`.{known}")
+            extractors.EXTRACTORS[name]
 
 
 def evaluate(

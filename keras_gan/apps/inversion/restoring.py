@@ -22,7 +22,8 @@ from keras_gan.apps.inversion.search import Found, Settings, posterior
 from keras_gan.evaluation import inversion_scores
 from keras_gan.runs import Run
 from keras_gan.utils import random
-from keras_gan.utils.errors import ConfigError, suggestion
+from keras_gan.utils.errors import ConfigError
+from keras_gan.utils.registry import Registry
 
 REPORT, STRIP, ARRAYS = "restore.json", "strip.png", "images.npz"
 
@@ -140,11 +141,9 @@ class Denoise(Task):
         return tf.nn.avg_pool2d(padded, 3, strides=1, padding="VALID").numpy()
 
 
-TASKS: dict[str, type[Task]] = {
-    "inpaint": Inpaint,
-    "super-resolve": SuperResolve,
-    "denoise": Denoise,
-}
+TASKS: Registry[type[Task]] = Registry(
+    "task", {"inpaint": Inpaint, "super-resolve": SuperResolve, "denoise": Denoise}
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,10 +170,9 @@ class Restored:
 
 def check(task: str, options: dict[str, Any]) -> None:
     """Raises ConfigError for a task that does not exist or options of another one."""
-    if task not in TASKS:
-        raise ConfigError(f"There is no task `{task}`.{suggestion(task, TASKS)}")
+    known = TASKS[task].options
     for name, value in options.items():
-        if value is not None and name not in TASKS[task].options:
+        if value is not None and name not in known:
             owner = next(other for other, kind in TASKS.items() if name in kind.options)
             raise ConfigError(f"--{name} is for --task {owner}, not for {task}: leave it out.")
 
