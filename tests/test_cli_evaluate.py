@@ -78,6 +78,7 @@ def test_training_can_go_on_after_an_evaluation_and_lists_show_both(copy, cli, m
     assert {"V(D,G)", "evaluation/spread_50"} <= set(row["metrics"])
 
 
+@pytest.mark.slow
 def test_several_runs_make_a_table_and_a_page(plain_run, copy, cli, tmp_path):
     plain = shutil.copytree(plain_run, tmp_path / "plain")
     result = cli("evaluate", plain, copy, "--count", 200, "--metric", "score", "--out", "both.html")
@@ -309,6 +310,7 @@ def test_points_without_a_good_sample_have_null_results(points_run, cli, tmp_pat
     assert "NaN" not in (copy / "evaluation" / "evaluation.json").read_text()
 
 
+@pytest.mark.slow
 def test_a_bad_run_leaves_the_others(plain_run, copy, cli, tmp_path):
     (tmp_path / "bad").mkdir()
     chosen = ("--count", 50, "--metric", "diversity", "--out", tmp_path / "c.html")

@@ -86,6 +86,7 @@ def small_players():
 # --------------------------------------------------------------------------- games
 
 
+@pytest.mark.slow
 def test_games_start_alike_and_the_saturating_gradient_is_the_smaller():
     played = {
         name: games.play(small(), name, offset=4.0, head_start=300, frames=2)
@@ -156,6 +157,7 @@ def test_what_cannot_be_played_is_named(call, said):
 # ------------------------------------------------------------------------ commands
 
 
+@pytest.mark.slow
 def test_theory_games_draws_and_prints(cli, tmp_path):
     result = cli("theory", "games", "minimax", "hinge", "--head-start=10", "--out=lab", *SET)
     assert result.exit_code == 0, result.stderr
@@ -178,6 +180,7 @@ def test_theory_games_draws_and_prints(cli, tmp_path):
     assert all(np.isfinite(float(cell)) for line in lines for cell in line.split()[1:])
 
 
+@pytest.mark.slow
 def test_theory_games_on_the_plane(cli, tmp_path):
     result = cli("theory", "games", "minimax", "--recipe=ring_8", "--head-start=0", *SET)
     assert result.exit_code == 0, result.stderr

@@ -369,6 +369,7 @@ def packing(path, *arguments) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
+@pytest.mark.slow
 def test_a_killed_packing_is_no_pack(pictures, cache):
     process = packing(pictures, 0.5)
     deadline = time.monotonic() + 60

@@ -400,6 +400,7 @@ def test_a_saved_model_holds_neither_keras_nor_xla(saved, conditional, tmp_path)
     assert objects > 50 and xla, "this test would not see Keras' objects or XLA's functions"
 
 
+@pytest.mark.slow
 def test_a_saved_model_runs_without_keras_gan(saved):
     program = """if True:
         import sys

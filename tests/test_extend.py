@@ -58,6 +58,7 @@ def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_its_commands_run(extended):
     for command in commands():
         done = run(extended, "keras_gan", *command, *QUICK, "--epochs=1")

@@ -97,6 +97,7 @@ def test_the_wheel_holds_keras_gan_alone(wheel):
     assert any(name.endswith("/LICENSE") for name in names)
 
 
+@pytest.mark.slow
 def test_the_installed_wheel_answers_from_an_empty_folder(installed, tmp_path):
     where = "import keras_gan, keras_gan.configs, keras_gan.exporters as e; print(e.__file__)"
     imported = Path(run(installed / "python", "-c", where, cwd=tmp_path).stdout.strip())

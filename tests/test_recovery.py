@@ -405,6 +405,7 @@ def test_a_lock_is_one_processs_and_ends_with_it(system, tmp_path, monkeypatch):
         assert (tmp_path / locks.LOCK).read_text().startswith(f"{os.getpid()}\n")
 
 
+@pytest.mark.slow
 def test_a_run_that_trains_can_be_read_but_not_trained_and_ends_by_sigterm(cli, tmp_path):
     """A real training that writes and removes checkpoints all the time."""
     often = ("--set=output.checkpoint_every_epochs=0.01", "--set=output.keep_checkpoints=1")

@@ -230,6 +230,7 @@ class Slow:
         return PIXELS[rows]
 
 
+@pytest.mark.slow
 def test_the_time_that_calls_wait_for_their_images_is_known():
     waited = []
     quick, slow = (trained(Reader(x), epochs=1, waited=waited) for x in (PIXELS, Slow(0.3)))
@@ -303,6 +304,7 @@ def same(run, other):
 
 
 @pytest.mark.parametrize("pack", [False, True], ids=["pictures", "pack"])
+@pytest.mark.slow
 def test_a_streamed_run_that_was_stopped_in_an_epoch_is_the_resident_one(
     pack, resident, digits, tmp_path
 ):

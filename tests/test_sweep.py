@@ -126,6 +126,7 @@ def test_means_and_spreads_are_those_of_the_values():
     assert (row.mean("c"), row.spread("c")) == (None, None)
 
 
+@pytest.mark.slow
 def test_finished_runs_stay_interrupted_ones_go_on_failed_ones_are_told(plain_run, tmp_path, cli):
     broken = {"data.name": str(tmp_path / "gone.npz")}
     axes = {"part": {"finished": {}, "interrupted": {}, "broken": broken}}

@@ -376,6 +376,7 @@ def test_a_run_that_can_not_go_on_is_left_as_it_is(tiny, tmp_path):
     assert [file.read_bytes() for file in files] == before
 
 
+@pytest.mark.slow
 def test_an_extended_run_that_is_stopped_goes_on_to_its_new_end(tiny, tmp_path):
     run = training.fit(small_config("mnist", tiny), tmp_path / "run")
     prepared, _ = training.prepare_resume(run, epochs=3)
@@ -400,6 +401,7 @@ def test_a_resume_on_other_data_is_refused(tiny, tmp_path):
         training.prepare_resume(Run(run.path))
 
 
+@pytest.mark.slow
 def test_a_fine_tuned_run_resumes_without_the_run_it_started_from(tiny, tmp_path):
     first = training.fit(small_config("mnist", tiny), tmp_path / "first")
     config = small_config("mnist", tiny, **{"training.init_from": str(first.path)})
