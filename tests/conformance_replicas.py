@@ -20,7 +20,7 @@ def main(out: str) -> None:
     found = {}
     for name, game in VARIANTS.items():
         strategy = strategies.make("mirrored")
-        gan = trained(game, strategy)
+        gan = trained(game.of_rows(), strategy)
         found[f"{name}/weights"] = np.concatenate([np.asarray(w).ravel() for w in gan.weights])
         found[f"{name}/apart"] = np.array(apart(gan, strategy))
     np.savez(out, **found)

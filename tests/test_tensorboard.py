@@ -88,7 +88,6 @@ def board(plain_run, tmp_path_factory):
         server.wait(30)
 
 
-@pytest.mark.slow
 def test_the_layout_is_served_once_for_all_runs(board):
     layout = board.until(bool, "custom_scalars/layout")
     served = {
