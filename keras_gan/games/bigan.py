@@ -15,6 +15,7 @@ from keras_gan.games.endpoints import Endpoint
 from keras_gan.games.gan import GAN
 from keras_gan.games.options import Algorithm1Options, LatentNetworks
 from keras_gan.games.step import Forward
+from keras_gan.utils.errors import ConfigError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +84,22 @@ class BiGAN(GAN):
         # Keras saves no weights of a network that was never called.
         images = keras.ops.zeros((1, *self.generator.output_shape[1:]))
         self.averaged("encoder")({"images": images})
+
+    @classmethod
+    def check_networks(cls, networks: Mapping[str, keras.Model], options: BiGANOptions) -> None:
+        generator, discriminator, encoder = networks.values()
+        players.check_inputs("encoder", encoder, "images")
+        players.check_pair(generator, discriminator, joint=True)
+        samples, codes = encoder.inputs[0].shape[1:], encoder.output_shape[1:]
+        inputs = players.named_inputs(generator)
+        wanted, latent = generator.output_shape[1:], tuple(inputs["latent"].shape[1:])
+        if (samples, codes) != (wanted, latent):
+            raise ConfigError(
+                f"The encoder should make latents of shape {latent} of samples of shape {wanted}. "
+                f"Received: {codes} of {samples}."
+            )
+        if "labels" in inputs:
+            raise ConfigError("An encoder needs networks without labels.")
 
     def endpoints(self, averaged: bool = True) -> dict[str, Endpoint]:
         sample = super().endpoints(averaged)

@@ -74,7 +74,7 @@ class GAN(AdversarialModel):
     ):
         chosen = call(self.Options, "", options, type(self).__name__)
         networks = {"generator": generator, "discriminator": discriminator, **(more or {})}
-        players.check_networks(networks, chosen.packing)
+        self.check_networks(networks, chosen)
         augmentation.check(chosen.flip, chosen.augment, generator.output_shape[1:])
         super().__init__(
             networks, chosen, accumulation_steps=gradient_accumulation_steps, seed=seed, name=name
@@ -89,6 +89,11 @@ class GAN(AdversarialModel):
         self._has_batch_statistics = players.has_batch_statistics(discriminator)
         # Builds the model: Keras saves no weights of one that was never called.
         self({n: keras.ops.zeros((1, *t.shape[1:]), t.dtype) for n, t in inputs.items()})
+
+    @classmethod
+    def check_networks(cls, networks: Mapping[str, keras.Model], options: GANOptions) -> None:
+        """Raise ConfigError for networks, by name, that do not fit each other."""
+        players.check_pair(**networks, packing=options.packing)
 
     @property
     def fields(self) -> tuple[str, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -70,22 +69,21 @@ def labels_of(generator: keras.Model, labels: LabelSpec | None) -> LabelSpec:
     return VectorLabels(shape[0]) if shape else ClassLabels(())
 
 
-def check_networks(networks: Mapping[str, Any], packing: int) -> None:
-    """Check that each is a network of its kind, and that they fit each other.
+def check_pair(generator: Any, discriminator: Any, *, packing: int = 1, joint: bool = False):
+    """Check that both are networks of their kind, and that they fit each other.
 
     Args:
-        networks: by name. `generator` should take `latent` (batch, latent_dim) (, `labels`) and
-            return samples; `discriminator` should take `images`, samples of the generator's
-            shape with `packing` times the channels (, `labels`), and return logits. With an
-            `encoder`, which takes `images` and returns latents, D's `images` are joint.
+        generator: should take `latent` (batch, latent_dim) (, `labels`) and return samples.
+        discriminator: should take `images`, samples of the generator's shape with `packing`
+            times the channels (, `labels`), and return logits.
         packing: samples that D has at once.
+        joint: D has samples with latents, each pair as one vector (see `joint`).
 
     Raises:
         ConfigError: naming the inputs or the shape that there should be.
     """
-    generator, discriminator = networks["generator"], networks["discriminator"]
-    _check_inputs("generator", generator, "latent")
-    _check_inputs("discriminator", discriminator, "images")
+    check_inputs("generator", generator, "latent")
+    check_inputs("discriminator", discriminator, "images")
     latent = named_inputs(generator)["latent"].shape
     if len(latent) != 2 or latent[-1] is None:
         raise ConfigError(
@@ -93,16 +91,12 @@ def check_networks(networks: Mapping[str, Any], packing: int) -> None:
         )
     _check_labels(generator, discriminator, packing)
     made = generator.output_shape[1:]
-    wanted = (*made[:-1], made[-1] * packing)
-    if "encoder" in networks:
-        _check_encoder(networks["encoder"], generator)
-        wanted = (math.prod(made) + latent[-1],)
+    wanted = (math.prod(made) + latent[-1],) if joint else (*made[:-1], made[-1] * packing)
     received = tuple(named_inputs(discriminator)["images"].shape[1:])
     if wanted != received:
-        joint = ", and a latent" if "encoder" in networks else ""
         raise ConfigError(
             f"The discriminator should take samples of shape {wanted} (the generator's, "
-            f"packing={packing}{joint}). Received: {received}."
+            f"packing={packing}{', and a latent' * joint}). Received: {received}."
         )
 
 
@@ -134,22 +128,11 @@ def check_labeled(
         )
 
 
-def _check_encoder(encoder: Any, generator: keras.Model) -> None:
-    _check_inputs("encoder", encoder, "images")
-    inputs = named_inputs(generator)
-    made, latent = tuple(generator.output_shape[1:]), tuple(inputs["latent"].shape[1:])
-    shapes = tuple(named_inputs(encoder)["images"].shape[1:]), tuple(encoder.output_shape[1:])
-    if shapes != (made, latent):
-        raise ConfigError(
-            f"The encoder should make latents of shape {latent} of samples of shape {made}. "
-            f"Received: {shapes[1]} of {shapes[0]}."
-        )
-    if "labels" in {*inputs, *named_inputs(encoder)}:
-        raise ConfigError("An encoder needs networks without labels.")
+def check_inputs(role: str, network: Any, first: str) -> None:
+    """Raise ConfigError unless a network has the input `first`, perhaps `labels`, and an output.
 
-
-def _check_inputs(role: str, network: Any, first: str) -> None:
-    """A model that is not functional (a subclass, an unbuilt Sequential) has no `inputs`."""
+    A model that is not functional (a subclass, an unbuilt Sequential) has no `inputs`.
+    """
     names = [tensor.name for tensor in getattr(network, "inputs", None) or ()]
     if set(names) not in ({first}, {first, "labels"}):
         kind = type(network).__name__
