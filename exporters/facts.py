@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from keras_gan import __version__
-from keras_gan.games.endpoints import Endpoint
+from keras_gan.games.endpoints import Endpoint, SampleSpec
 from keras_gan.runs import Run
 from keras_gan.utils.files import sha256
 from keras_gan.utils.labels import ClassLabels
@@ -28,7 +28,7 @@ def of_file(run: Run, weights: str) -> dict[str, Any]:
         "recipe": run.config.name,
         "checkpoint": run.checkpoint,
         "iteration": int(run.gan.iteration.numpy()),
-        "weights": weights if run.gan.averages else "raw",
+        "weights": "raw" if run.gan.averaged("generator") is run.gan.generator else weights,
         "seed": run.config.seed,
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     }
@@ -50,18 +50,21 @@ def inside_onnx(
     run: Run, endpoint: Endpoint, model: dict[str, Any], origin: dict[str, Any]
 ) -> dict[str, str]:
     """Return `metadata_props` of an ONNX file, from what `of_model` and `of_file` say."""
-    labels, images = endpoint.labels, endpoint.produces
+    labels, made = endpoint.labels, endpoint.produces
     values = {
         "producer": f"keras-gan {__version__}",
         "recipe": run.config.name,
         "data": Path(run.config.data.name).name,
-        "output_range": "[-1, 1]" if images.is_image else "the data's own",
-        "output_shape": json.dumps(list(images.shape)),
-        "latent_distribution": f"{endpoint.latent.distribution}, zero mean, unit variance",
-        "latent_dim": str(endpoint.latent.dim),
+        "output_shape": json.dumps(list(made.shape)),
         "class_names": json.dumps(list(labels.names) if isinstance(labels, ClassLabels) else []),
         "metrics": json.dumps(model["metrics"]),
     }
+    if isinstance(made, SampleSpec):
+        values["output_range"] = "[-1, 1]" if made.is_image else "the data's own"
+    if "latent" in endpoint.inputs:
+        latent = endpoint.latent
+        values["latent_distribution"] = f"{latent.distribution}, zero mean, unit variance"
+        values["latent_dim"] = str(latent.dim)
     return values | {key: str(origin[key]) for key in ("iteration", "weights", "seed")}
 
 

@@ -45,7 +45,8 @@ class Job:
         endpoints: of the model by name, the main one first.
         endpoint: the one that is written, in formats that hold one.
         name: of the model.
-        opset, metadata: of ONNX.
+        opset: of ONNX.
+        metadata: returns what an ONNX file says of an endpoint.
         web_runtime: of the format web.
     """
 
@@ -53,14 +54,14 @@ class Job:
     endpoint: Endpoint
     name: str
     opset: int
-    metadata: dict[str, str]
+    metadata: Callable[[Endpoint], dict[str, str]]
     web_runtime: Path | None = None
     _onnx: list = dataclasses.field(default_factory=list)
 
     def onnx_model(self):
         """Return the converted model; its variants share one conversion."""
         if not self._onnx:
-            self._onnx.append(onnx.convert(self.endpoint, self.opset, self.metadata))
+            self._onnx.append(onnx.convert(self.endpoint, self.opset, self.metadata(self.endpoint)))
         return self._onnx[0]
 
 
@@ -214,7 +215,11 @@ def export(
     origin = facts.of_file(run, weights)
     model = facts.of_model(run, endpoints, name)
     main = next(iter(endpoints.values()))
-    job = Job(endpoints, main, name, opset, facts.inside_onnx(run, main, model, origin), runtime)
+
+    def metadata(endpoint: Endpoint) -> dict[str, str]:
+        return facts.inside_onnx(run, endpoint, model, origin)
+
+    job = Job(endpoints, main, name, opset, metadata, runtime)
     with transaction.beside(out) as aside:
         files = _written(chosen, job, version, origin, aside)
         written = {**model, "files": {**facts.earlier_files(out, model, origin), **files}}
@@ -327,7 +332,7 @@ def _written(
         files[path] = {**about, **_proved(kind, form, job, aside / path)}
         for other in others if form.others is not None else ():
             path = form.others.format(name=job.name, endpoint=other)
-            own = Job(job.endpoints, job.endpoints[other], job.name, job.opset, job.metadata)
+            own = dataclasses.replace(job, endpoint=job.endpoints[other], _onnx=[])
             about = {"format": kind, "endpoint": other, **origin}
             files[path] = {**about, **_proved(kind, form, own, aside / path)}
     return files

@@ -101,6 +101,11 @@ class Config(Checked):
     training: TrainingConfig = dataclasses.field(default_factory=TrainingConfig)
     output: OutputConfig = dataclasses.field(default_factory=OutputConfig)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "game", {"name": "gan", **self.game})
+        object.__setattr__(self, "loss", {"name": "non_saturating", **self.loss})
+
     def to_dict(self) -> dict[str, Any]:
         """Returns plain dicts and lists, in the order of the fields."""
         return dataclasses.asdict(self)
@@ -181,6 +186,9 @@ _CHOICES = {
     "optimizer.discriminator.name": ("optimizer.discriminator",),
 }
 
+#: Settings of `network` that a new game keeps.
+_OF_ALL_GAMES = ("family", "latent_dim", "generator", "discriminator")
+
 #: Tables of tables that `--set` may add to.
 _OPEN = ("network", "regularizers")
 
@@ -189,7 +197,8 @@ def override(config: Config, values: Mapping[str, Any]) -> Config:
     """Return `config` with dotted paths set: {"training.epochs": 3}.
 
     A new `game.name`, `network.family`, `loss.name` or optimizer `name` starts from that
-    choice's own default options, to which the other paths are then applied.
+    choice's own default options, to which the other paths are then applied. A new game keeps
+    the networks, but for what only some games have.
 
     Raises:
         ConfigError: unknown path, wrong type.
@@ -209,6 +218,8 @@ def override(config: Config, values: Mapping[str, Any]) -> Config:
         if path in _CHOICES and node.get(last) != value:
             for emptied in _CHOICES[path]:
                 _clear(tree, emptied.split("."))
+            if path == "game.name":
+                tree["network"] = {k: v for k, v in tree["network"].items() if k in _OF_ALL_GAMES}
         node[last] = value
     return config_from_dict(tree)
 

@@ -216,8 +216,8 @@ def test_labelled_images_alone_teach_the_classes():
         (IMAGES[:0], LABELS[:0], r"shape \(n, 8, 8, 1\)"),
         (IMAGES[:3], LABELS[:2], r"ids from 0 to 2, int \(3,\). Received: int32 \(2,\)"),
         (IMAGES[:3], LABELS[:3] * 1.0, "Received: float64"),
-        (IMAGES[:3], LABELS[:3] + 1, "from 0 to 2.*, 1 to 3"),
-        (IMAGES[:3], LABELS[:3] - 1, "from 0 to 2.*, -1 to 1"),
+        (IMAGES[:3], LABELS[:3] + 1, "from 0 to 2.*: 1 to 3"),
+        (IMAGES[:3], LABELS[:3] - 1, "from 0 to 2.*: -1 to 1"),
     ],
 )
 def test_labeled_images_that_do_not_fit(images, labels, message):

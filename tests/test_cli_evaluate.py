@@ -98,6 +98,8 @@ def test_points_are_held_against_their_density(points_run, cli, tmp_path):
     found = values(copy / "evaluation" / "evaluation.json")
     assert found["quality_2500"]["reference"] == pytest.approx(1 - np.exp(-4.5))
     assert found["quality_2500"]["value"] < 0.5
+    trained = cli("evaluate", copy, "--count=200", "--against=train", "--metric=energy", "--json")
+    assert json.loads(trained.stdout)["results"][0]["name"] == "energy_200_to_train"
     assert "Warning: divergence" not in result.stderr
 
 

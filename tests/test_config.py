@@ -222,6 +222,28 @@ def test_overrides_reach_every_depth_and_leave_the_rest():
     assert before == load_config("digits")
 
 
+@pytest.mark.parametrize(
+    ("recipe", "game", "gone"),
+    [
+        ("mnist_bigan", "gan", "encoder"),
+        ("mnist_conditional", "bigan", "conditioning"),
+        ("mnist_semi", "gan", "k_plus_one"),
+    ],
+)
+def test_another_game_keeps_the_networks_that_all_have(recipe, game, gone):
+    before = override(load_config(recipe), {f"network.{gone}": {}} if gone == "encoder" else {})
+    after = override(before, {"game.name": game})
+    assert after.game == {"name": game} and gone not in after.network
+    assert after.network["generator"] == before.network["generator"]
+    assert after.network["latent_dim"] == before.network["latent_dim"]
+
+
+def test_tables_without_a_name_have_the_usual_one():
+    config = parse_config("game: {ema_decay: 0.9}\nloss: {}", "a.yaml")
+    assert config.game == {"name": "gan", "ema_decay": 0.9}
+    assert config.loss == {"name": "non_saturating"}
+
+
 def test_a_penalty_may_be_set_where_there_was_none():
     config = override(Config(), {"regularizers.r1.weight": 0.1, "regularizers.r1.every": 4})
     assert config.regularizers == {"r1": {"weight": 0.1, "every": 4}}

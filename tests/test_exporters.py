@@ -72,7 +72,7 @@ def generator(family="mlp", shape=(28, 28, 1), conditional=False, seed=0, policy
 
 
 def job(endpoint, **options):
-    return publish.Job({"sample": endpoint}, endpoint, "g", 18, {}, **options)
+    return publish.Job({"sample": endpoint}, endpoint, "g", 18, lambda _: {}, **options)
 
 
 @pytest.fixture(scope="module")

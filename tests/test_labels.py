@@ -56,6 +56,7 @@ def test_no_labels_are_nothing():
         (lambda: NAMES.parse(np.array([0.0, 1.0]), 2), r"int \(2,\). Received: float64"),
         (lambda: NAMES.parse(np.array([0, 4]), 2), "Received: 0 to 4"),
         (lambda: ClassLabels(()).draw(1), "no names"),
+        (lambda: ClassLabels(()).parse("0", 1), "no names"),
         (lambda: NO_LABELS.parse("a", 1), "trained without labels"),
         (lambda: VECTORS.parse("a", 1), "not classes"),
         (lambda: VECTORS.parse(np.zeros((2, 3)), 2), r"shape \(2, 3\)"),

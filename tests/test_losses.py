@@ -131,6 +131,8 @@ def test_relativistic_log_odds_ignore_a_common_constant():
     [
         (lambda: losses.get("hing"), "Did you mean `hinge`"),
         (lambda: losses.LOSSES.build("loss", {"name": "hinge", "margin": 2.0}), "loss.margin"),
+        (lambda: losses.get({"name": "hinge", "margin": 2.0}), "loss.margin"),
+        (lambda: losses.get(3), "`loss` should be a table with a `name`. Received: 3"),
         (lambda: losses.Minimax(label_smoothing=1.0), r"\[0, 1\)"),
     ],
 )

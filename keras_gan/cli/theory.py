@@ -62,7 +62,7 @@ def theory() -> None:
 )
 @_OUT
 def games(losses, recipe, assignments, offset, head_start, out) -> None:
-    """Play several OBJECTIVES (by default minimax and non_saturating) from one start.
+    """Play the game of several LOSSES (by default minimax and non_saturating) from one start.
 
     Writes games.png (V, JSD and the norm of G's gradient against the round), and for
     each game a figure of four moments and an animation; prints a table.
@@ -87,7 +87,7 @@ def games(losses, recipe, assignments, offset, head_start, out) -> None:
         played[name] = _play(module, config, name, offset, head_start)
         _draw(figures, played[name], out / name)
     figures.save(figures.games({n: game.rows for n, game in played.items()}), out / "games.png")
-    click.echo(f"look at {out / 'games.png'}, OBJECTIVE.png and OBJECTIVE.gif", err=True)
+    click.echo(f"look at {out / 'games.png'}, LOSS.png and LOSS.gif", err=True)
     _print_games({name: game.rows for name, game in played.items()})
 
 

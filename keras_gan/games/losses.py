@@ -12,6 +12,8 @@ To add a loss: one class here, one row in LOSSES, one row in the table of
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import tensorflow as tf
 
@@ -205,13 +207,15 @@ LOSSES: Registry[type[AdversarialLoss]] = Registry(
 )
 
 
-def get(loss: str | AdversarialLoss) -> AdversarialLoss:
-    """Return the loss of that name with default options, or the one given, as it is.
+def get(loss: str | Mapping[str, Any] | AdversarialLoss) -> AdversarialLoss:
+    """Return a loss by its name, by a table `{name: ..., option: value}`, or as it is.
 
     Raises:
-        ConfigError: no such loss.
+        ConfigError: no such loss or option.
     """
-    return loss if isinstance(loss, AdversarialLoss) else LOSSES[loss]()
+    if isinstance(loss, AdversarialLoss):
+        return loss
+    return LOSSES.build("loss", {"name": loss} if isinstance(loss, str) else loss)
 
 
 def _float32(*logits: tf.Tensor) -> tuple[tf.Tensor, ...]:

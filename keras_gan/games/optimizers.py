@@ -10,6 +10,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gan.networks import private_keras
+from keras_gan.utils.checks import Count, Weight
 from keras_gan.utils.errors import ConfigError
 from keras_gan.utils.registry import Registry
 
@@ -29,19 +30,21 @@ class AnnealedSGD(keras.optimizers.SGD):
 
     def __init__(
         self,
-        learning_rate: float = 0.1,
-        learning_rate_divisor: float = 1.0,
-        momentum: float = 0.5,
-        final_momentum: float | None = None,
-        momentum_steps: int = 1,
+        learning_rate: Weight = 0.1,
+        learning_rate_divisor: Weight = 1.0,
+        momentum: Weight = 0.5,
+        final_momentum: Weight | None = None,
+        momentum_steps: Count = 1,
         **kwargs,
     ):
+        positive = {"momentum": momentum, "learning_rate_divisor": learning_rate_divisor}
+        for name, value in positive.items():
+            if not value > 0:
+                raise ValueError(f"`{name}` should be above 0. Received: {value}")
         if not isinstance(learning_rate, keras.optimizers.schedules.LearningRateSchedule):
             learning_rate = keras.optimizers.schedules.ExponentialDecay(
                 learning_rate, decay_steps=1, decay_rate=1.0 / learning_rate_divisor
             )
-        if not momentum > 0:
-            raise ValueError(f"`momentum` should be above 0. Received: {momentum}")
         super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
         self.learning_rate_divisor = learning_rate_divisor
         self.final_momentum = momentum if final_momentum is None else final_momentum

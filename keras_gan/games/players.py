@@ -11,7 +11,13 @@ import tensorflow as tf
 
 from keras_gan.networks import private_keras
 from keras_gan.utils.errors import ConfigError
-from keras_gan.utils.labels import NO_LABELS, ClassLabels, LabelSpec, VectorLabels
+from keras_gan.utils.labels import (
+    NO_LABELS,
+    ClassLabels,
+    LabelSpec,
+    VectorLabels,
+    checked_ids,
+)
 
 #: What a discriminator may return.
 OUTPUTS = {"logits", "class_logits", "features"}
@@ -119,13 +125,7 @@ def check_labeled(
             f"Labelled images should be of shape (n, {', '.join(map(str, sample_shape))}). "
             f"Received: {images.shape}."
         )
-    count, fit = classes.shape[-1], labels.shape == (len(images),) and labels.dtype.kind in "iu"
-    if not (fit and ((labels >= 0) & (labels < count)).all()):
-        raise ConfigError(
-            f"Labels should be ids from 0 to {count - 1}, int ({len(images)},). "
-            f"Received: {labels.dtype} {labels.shape}"
-            f"{f', {labels.min()} to {labels.max()}' if fit else ''}."
-        )
+    checked_ids(labels, len(images), classes.shape[-1])
 
 
 def check_inputs(role: str, network: Any, first: str) -> None:

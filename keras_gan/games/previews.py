@@ -30,11 +30,12 @@ def of_samples(sample: Endpoint, batch: Mapping[str, np.ndarray], seed: int) -> 
         seed: of the latents.
     """
     count, columns = len(batch["images"]), None
-    labels = sample.labels.draw(count) if sample.labels else None
     if isinstance(sample.labels, ClassLabels):
         columns = max(1, count // sample.labels.size)
         count = columns * sample.labels.size
         labels = np.repeat(np.arange(sample.labels.size, dtype=np.int32), columns)
+    else:
+        labels = sample.labels.draw(count)
     arrays = [sample.latent.draw(count, (seed, SAMPLING)), *([] if labels is None else [labels])]
 
     def call(*rows):

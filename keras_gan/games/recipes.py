@@ -183,9 +183,11 @@ def generator_of_mixes(network: keras.Model, config: Config, num_classes: int) -
 def _check_batch(config: Config, options: Options) -> None:
     parts = config.training.gradient_accumulation_steps
     if config.training.batch_size % (options.multiple * parts):
+        wanted = f"training.gradient_accumulation_steps = {parts}"
+        if (packing := options.multiple) > 1:
+            wanted = f"game.packing x training.gradient_accumulation_steps = {packing} x {parts}"
         raise ConfigError(
-            "`training.batch_size` should be a multiple of game.packing x "
-            f"training.gradient_accumulation_steps = {options.multiple} x {parts}. "
+            f"`training.batch_size` should be a multiple of {wanted}. "
             f"Received: {config.training.batch_size}."
         )
 

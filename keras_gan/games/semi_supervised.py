@@ -44,7 +44,7 @@ class SemiSupervisedOptions(ClassifierOptions):
         if not self.adversarial and not self.feature_matching_weight:
             raise ConfigError(
                 "G has nothing to minimise: set `adversarial` to true, or "
-                "`feature_matching_weight` above 0."
+                "`feature_matching_weight` above 0 (in a recipe under `game`)."
             )
 
 

@@ -194,11 +194,7 @@ def _keep_events(path: Path, iteration: int) -> None:
 
 @contextlib.contextmanager
 def _as_os_error() -> Iterator[None]:
-    """Raise TensorFlow's file errors as Python's.
-
-    Left as they are, Keras' `fit` would take one of them (file too large, which
-    TensorFlow calls out of range) for the end of the data.
-    """
+    """Raise TensorFlow's file errors as Python's."""
     try:
         yield
     except tf.errors.OpError as error:

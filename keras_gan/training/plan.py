@@ -20,6 +20,7 @@ from keras_gan.games.gan import GAN
 from keras_gan.networks import DataSpec
 from keras_gan.runs import Run, checkpoints, load, recovery
 from keras_gan.training import memory
+from keras_gan.utils.checks import shown
 from keras_gan.utils.errors import ConfigError
 
 
@@ -188,12 +189,12 @@ def prepare_resume(
     for what, now, then in (
         ("samples of shape", source.sample_shape, run.sample_shape),
         ("samples", source.num_samples, run.num_samples),
-        ("labels,", source.label_spec, run.labels),
+        ("labels", source.label_spec.facts(), run.labels.facts()),
     ):
         if now != then:
             raise ConfigError(
                 f"The data {source.name} have changed since {run.path} was made: "
-                f"{what} {now} in place of {then}."
+                f"{what} {shown(now)} in place of {shown(then)}."
             )
     warnings = []
     if begun:

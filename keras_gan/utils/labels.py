@@ -31,8 +31,8 @@ class NoLabels:
         """Return None, or raise ConfigError for a label."""
         if label is not None:
             raise ConfigError(
-                "The generator was trained without labels, so --label has no meaning. Conditional "
-                "recipes have them: mnist_conditional, for example."
+                "The generator was trained without labels, so that none can be chosen (--label, "
+                "--condition). Conditional recipes have them: mnist_conditional, for example."
             )
 
     def facts(self) -> None:
@@ -58,7 +58,7 @@ class ClassLabels:
         return len(self.names)
 
     def __str__(self) -> str:
-        return f"{self.size} classes"
+        return f"{self.size or 'unnamed'} classes"
 
     def draw(self, count: int) -> np.ndarray:
         """Return all classes in turn, int32 (count,).
@@ -66,8 +66,7 @@ class ClassLabels:
         Raises:
             ConfigError: the classes are not known.
         """
-        if not self.names:
-            raise ConfigError("The classes have no names. Give the GAN labels=ClassLabels(names).")
+        self._check_names()
         return (np.arange(count) % self.size).astype(np.int32)
 
     examples = draw
@@ -86,7 +85,8 @@ class ClassLabels:
         if label is None:
             return self.draw(count)
         if isinstance(label, np.ndarray):
-            return self._checked(label, count)
+            self._check_names()
+            return checked_ids(label, count, self.size)
         ids = self.ids(str(label))
         return np.array(ids, np.int32)[np.arange(count) % len(ids)]
 
@@ -110,6 +110,7 @@ class ClassLabels:
 
     def id(self, text: str) -> int:
         """Return the id of a class by its name or id, or raise ConfigError."""
+        self._check_names()
         if text in self.names:
             return self.names.index(text)
         if text.isdecimal() and int(text) < self.size:
@@ -119,13 +120,9 @@ class ClassLabels:
             f"{self.size - 1}.{suggestion(text, self.names)}"
         )
 
-    def _checked(self, ids: np.ndarray, count: int) -> np.ndarray:
-        wanted = f"ids from 0 to {self.size - 1}, int ({count},)"
-        if ids.shape != (count,) or ids.dtype.kind not in "iu":
-            raise ConfigError(f"Labels should be {wanted}. Received: {ids.dtype} {ids.shape}.")
-        if not ((ids >= 0) & (ids < self.size)).all():
-            raise ConfigError(f"Labels should be {wanted}. Received: {ids.min()} to {ids.max()}.")
-        return ids.astype(np.int32)
+    def _check_names(self) -> None:
+        if not self.names:
+            raise ConfigError("The classes have no names. Give the GAN labels=ClassLabels(names).")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -212,6 +209,16 @@ def from_facts(facts: Any) -> LabelSpec:
             f"Received: {shape}."
         )
     return VectorLabels(shape[1])
+
+
+def checked_ids(ids: np.ndarray, count: int, classes: int) -> np.ndarray:
+    """Return ids of classes as int32 (count,), or raise ConfigError for anything else."""
+    wanted = f"ids from 0 to {classes - 1}, int ({count},)"
+    if ids.shape != (count,) or ids.dtype.kind not in "iu":
+        raise ConfigError(f"Labels should be {wanted}. Received: {ids.dtype} {ids.shape}.")
+    if not ((ids >= 0) & (ids < classes)).all():
+        raise ConfigError(f"Labels should be {wanted}. Received: {ids.min()} to {ids.max()}.")
+    return ids.astype(np.int32)
 
 
 def of_classes(names: Sequence[str] | None) -> LabelSpec:

@@ -26,6 +26,7 @@ class Registry(dict[str, T]):
         self.kind = kind
 
     def __missing__(self, name: str) -> T:
+        name = str(name)
         raise ConfigError(f"There is no {self.kind} `{named(name)}`.{suggestion(name, self)}")
 
     def named_in(self, path: str, table: Any, default: str | None = None) -> str:

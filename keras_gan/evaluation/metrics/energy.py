@@ -91,4 +91,4 @@ def energy(e: Evidence) -> Iterator[MetricResult]:
     real = e.rows(e.against)
     value = energy_distance(e.rows("samples"), real).distance
     reference = or_none(lambda: energy_distance(e.rows("train")[e.training_rows], real).distance)
-    yield MetricResult("energy", value, None, reference, "lower")
+    yield MetricResult("energy", value, None, reference, "lower", against=e.against)

@@ -17,7 +17,7 @@ class TestError(Cadence):
 
     Args:
         log: the run's.
-        every: iterations between two; 0 for none but the last.
+        every: iterations between two; 0 for none.
         last: the training's last iteration.
         test: images and their classes.
     """

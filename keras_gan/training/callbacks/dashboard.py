@@ -31,7 +31,7 @@ def charts(model: AdversarialModel) -> dict[str, dict[str, tuple[str, ...]]]:
     """Return {category: {chart: regular expressions of its tags}}.
 
     A title stands for the same tags in all runs, so that TensorBoard joins their charts. Logs
-    outside of the headline share a chart by what their names begin with: `loss/`, `penalty/`.
+    outside of the headline share a chart by what their names begin with: `loss/`, `regularizer/`.
     """
     titled = reports.charts(model)
     shown = {name for names in titled.values() for name in names}

@@ -21,8 +21,8 @@ COUNT = 1000  # samples and training images that are compared
 class DiversityWriter(Cadence):
     """Compare samples of the averaged generator with training images.
 
-    Log `online/...`, the fields of `evaluation.diversity.Diversity`. Keep the checkpoint of the
-    least energy distance as `checkpoints/best`. Warn when mode collapse begins. It needs
+    Log `online/...`, the fields of a `Diversity`. Keep the checkpoint of the least energy
+    distance as `checkpoints/best`. Warn when mode collapse begins. It needs
     neither labels nor test images.
 
     Args:
@@ -82,7 +82,8 @@ class DiversityWriter(Cadence):
         if found.collapsed and not before:
             warnings.warn(
                 f"mode collapse at step {iteration}, unless training has only begun: {found}. "
-                "A regularizer (r1), a smaller rate of the generator or game.packing=2 may help.",
+                "A regularizer (r1) or a smaller rate of the generator may help; in a game without "
+                "labels, game.packing=2.",
                 KerasGanWarning,
                 stacklevel=2,
             )
