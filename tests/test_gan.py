@@ -1,6 +1,7 @@
 """GAN.train_step is Algorithm 1: who moves when, on what, and equal however it is run."""
 
 import contextlib
+import sys
 
 import h5py
 import keras
@@ -435,6 +436,30 @@ def test_the_generators_loss_has_real_and_generated_images_of_the_same_discrimin
     else:
         real = gan.discriminator({"images": IMAGES[8:16]}, training=True)
         np.testing.assert_allclose(given[0], real, rtol=1e-5)
+
+
+def test_a_minibatch_crosses_few_files_before_the_generator_moves():
+    """At most 75 calls lead from one file of keras_gan into another: the code reads in a row."""
+    gan, files, crossings = small("mlp"), [], []
+
+    def trace(frame, event, _):
+        file, name = frame.f_code.co_filename, frame.f_code.co_name
+        if "keras_gan" not in file or (not files and name != "train_step"):
+            return
+        if event == "call":
+            if files and files[-1] != file:
+                crossings.append((files[-1], file, name))
+            files.append(file)
+        elif event == "return":
+            files.pop()
+
+    sys.setprofile(trace)
+    try:
+        gan.train_step(tf.constant(IMAGES[:16]))
+    finally:
+        sys.setprofile(None)
+    applied = [n for n, (*_, name) in enumerate(crossings) if name == "apply"]
+    assert 20 < applied[-1] <= 75  # the last one moves G
 
 
 def test_latents_have_the_distribution_asked_for():

@@ -92,9 +92,7 @@ def test_labels_that_there_are_not(label, conditional):
 def test_a_label_for_a_run_without_labels(plain):
     for draw in (lambda: sampling.sample(plain, 2, label="3"),
                  lambda: sampling.interpolation(plain, 2, 3, label="3")):  # fmt: skip
-        with pytest.raises(
-            ConfigError, match="was trained without labels, so that none can"
-        ):
+        with pytest.raises(ConfigError, match="was trained without labels, so that none can"):
             draw()
 
 

@@ -50,6 +50,7 @@ class TrainStep:
     def __init__(self, model: AdversarialModel):
         self.model = model
         self._iteration = tf.cast(model.iteration.value, tf.int32)
+        self._replicas = replicas.count()
         self._uses: collections.Counter[str] = collections.Counter()
         self._logs: dict[str, tf.Tensor] = {}
 
@@ -80,7 +81,7 @@ class TrainStep:
 
         What is drawn for a row depends neither on the number of replicas nor on accumulation.
         """
-        return replicas.part_of(sample(rows * replicas.count(), self.seed(stream)))
+        return replicas.part_of(sample(rows * self._replicas, self.seed(stream)))
 
     def normal(self, stream: str, rows: Any, *shape: int) -> tf.Tensor:
         """Return standard normal numbers, float32 (rows, *shape)."""
