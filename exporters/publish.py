@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.util
 import json
 import re
@@ -215,10 +216,7 @@ def export(
     origin = facts.of_file(run, weights)
     model = facts.of_model(run, endpoints, name)
     main = next(iter(endpoints.values()))
-
-    def metadata(endpoint: Endpoint) -> dict[str, str]:
-        return facts.inside_onnx(run, endpoint, model, origin)
-
+    metadata = functools.partial(facts.inside_onnx, run, model=model, origin=origin)
     job = Job(endpoints, main, name, opset, metadata, runtime)
     with transaction.beside(out) as aside:
         files = _written(chosen, job, version, origin, aside)
