@@ -215,9 +215,8 @@ def export(
     _warn_of_an_untrained(run)
     origin = facts.of_file(run, weights)
     model = facts.of_model(run, endpoints, name)
-    main = next(iter(endpoints.values()))
     metadata = functools.partial(facts.inside_onnx, run, model=model, origin=origin)
-    job = Job(endpoints, main, name, opset, metadata, runtime)
+    job = Job(endpoints, next(iter(endpoints.values())), name, opset, metadata, runtime)
     with transaction.beside(out) as aside:
         files = _written(chosen, job, version, origin, aside)
         written = {**model, "files": {**facts.earlier_files(out, model, origin), **files}}
@@ -225,7 +224,7 @@ def export(
         paths += describe(run, endpoints, written, aside)
         if "saved_model" in chosen:
             versions = sorted([*versions_in(out / name), version])
-            labels = isinstance(main.labels, ClassLabels)
+            labels = isinstance(job.endpoint.labels, ClassLabels)
             serving.write(aside / DEPLOY, name, versions, labels=labels)
             # The server's list of versions is the last one: what it names is there by then.
             paths += [f"{DEPLOY}/{file}" for file in serving.TEMPLATES]
