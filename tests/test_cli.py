@@ -194,7 +194,7 @@ BAD = [  # (arguments, exit code, what the line must hold)
     (["fit", "--resume", "latest"], 1, "There are no runs in runs."),
     (["sample"], 1, "There are no runs in runs. `keras-gan fit digits` makes one in a minute."),
     (["sample", "taken"], 1, "taken is not a run directory: it has no run.json."),
-    (["sample", "RUN", "--label", "3"], 2, "trained without labels, so --label has no meaning."),
+    (["sample", "RUN", "--label", "3"], 2, "trained without labels, so that none can be chosen"),
     (["sample", "RUN", "--out", "a.jpg"], 2, "--out should end in .png or .npz, or be a folder."),
     (["sample", "RUN", "--out", "taken"], 2, "taken already exists and is not an empty folder."),
     (["sample", "RUN", "--out", "bad.npz/a.png"], 1, "Can't write bad.npz/a.png: "),

@@ -271,7 +271,7 @@ def test_larger_pictures_are_resized_and_that_is_told(plain_run, cli):
         (["text.png"], "Can't read the picture text.png: it is no picture."),
         (["empty"], "There are no pictures in empty."),
         (["train[:0]"], "is empty"),
-        (["train[:2]", "--label=1"], "was trained without labels, so --label has no meaning"),
+        (["train[:2]", "--label=1"], "was trained without labels, so that none can be chosen"),
         (["train[:2]", "--out=taken"], "taken already exists and was not made by this command"),
     ],
 )
