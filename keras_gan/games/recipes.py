@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
 import inspect
 import os
 import re
@@ -35,12 +34,8 @@ GAMES: Registry[type[GAN]] = Registry(
 #: Float32 values per weight: itself, and an optimizer's two slots.
 _VALUES_PER_WEIGHT = 3
 
-
 #: Tables of a recipe that are arguments of a game's `compile`, where it has them.
-_TABLES: dict[str, Callable] = {
-    "loss": functools.partial(losses.LOSSES.build, "loss"),
-    "regularizers": regularizers.get,
-}
+_TABLES: dict[str, Callable] = {"loss": losses.get, "regularizers": regularizers.get}
 
 
 def _tables_of(game: type[GAN]) -> dict[str, Callable]:
