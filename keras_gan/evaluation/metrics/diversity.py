@@ -18,7 +18,7 @@ from keras_gan.evaluation.metrics.registry import MetricResult, metric
 LEAST_SPREAD = 0.5
 LEAST_NEAREST = 0.25
 
-_MOST = 1_000  # samples that the metric looks at, as many as `fit` does
+COUNT = 1_000  # samples and real ones that `fit` and `evaluate` compare, at most
 _BINS = 20
 _SAMPLES_A_BIN = 25  # at least, on average: exact sampling then has a total variation of 0.11
 
@@ -116,7 +116,7 @@ def _over(value: float, reference: float) -> float:
 @metric("diversity", inputs="samples")
 def samples_diversity(e: Evidence) -> Iterator[MetricResult]:
     """The spread of the samples' pixels beside the data's: what `fit` watches, without labels."""
-    count = min(e.count, e.train.num_samples, _MOST)
+    count = min(e.count, e.train.num_samples, COUNT)
     real = e.rows("train")
     rows = np.random.default_rng(0).permutation(len(real))[:count]
     found = diversity(e.rows("samples")[:count], real[rows])

@@ -8,14 +8,12 @@ import warnings
 import numpy as np
 
 from keras_gan.data import Source
-from keras_gan.evaluation.metrics.diversity import Diversity, Reference, diversity
+from keras_gan.evaluation.metrics.diversity import COUNT, Diversity, Reference, diversity
 from keras_gan.runs import checkpoints, sampling
 from keras_gan.runs.logs import MetricsLog
 from keras_gan.training.callbacks.cadence import Cadence
 from keras_gan.utils.errors import KerasGanWarning
 from keras_gan.utils.pixels import flat
-
-COUNT = 1000  # samples and training images that are compared
 
 
 class DiversityWriter(Cadence):
